@@ -1,0 +1,7 @@
+package io.walroute;
+
+public final class Walroute {
+    private Walroute() {}
+
+    public static void main(String[] args) {}
+}

@@ -1,0 +1,343 @@
+package io.walroute.change;
+
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+
+/**
+ * One committed change of one row (or one TRUNCATE of one table), as it goes out on every wire.
+ *
+ * <p>Immutable, and safe to share between routes and threads. Column values are what Jackson writes as they stand: String,
+ * Long, Double, Float, Boolean, {@link RawJson}, a List of these, or null. Maps keep the table's column order.
+ */
+public final class ChangeEvent {
+    private final Operation operation;
+    private final String schema;
+    private final String table;
+    private final Instant timestamp;
+    private final Map<String, Object> key;
+    private final Map<String, Object> oldRow;
+    private final Map<String, Object> newRow;
+    private final List<String> changedColumns;
+    private final List<String> unavailableColumns;
+    private final Version version;
+    private final long xid;
+    private final boolean snapshot;
+    private final boolean replayed;
+    private final String id;
+
+    // Computed once and only when asked for; a race computes an equal value twice.
+    private byte[] json;
+    private String keyText;
+
+    private ChangeEvent(Builder b) {
+        operation = Objects.requireNonNull(b.operation, "operation");
+        schema = Objects.requireNonNull(b.schema, "schema");
+        table = Objects.requireNonNull(b.table, "table");
+        timestamp = Objects.requireNonNull(b.timestamp, "timestamp");
+        version = Objects.requireNonNull(b.version, "version");
+        key = b.key == null ? null : Collections.unmodifiableMap(b.key);
+        oldRow = b.oldRow == null ? null : Collections.unmodifiableMap(b.oldRow);
+        newRow = b.newRow == null ? null : Collections.unmodifiableMap(b.newRow);
+        changedColumns = b.changedColumns == null ? null : List.copyOf(b.changedColumns);
+        unavailableColumns = List.copyOf(b.unavailableColumns);
+        xid = b.xid;
+        snapshot = b.snapshot;
+        replayed = b.replayed;
+        id = b.id != null ? b.id : EventId.of(version, schema, table);
+    }
+
+    /** The same for the same change however often it is delivered; different for any two changes. Opaque. */
+    public String id() {
+        return id;
+    }
+
+    public Operation operation() {
+        return operation;
+    }
+
+    public String schema() {
+        return schema;
+    }
+
+    public String table() {
+        return table;
+    }
+
+    /** The table's name as keys and webhook types use it: without schema for {@code public}, else {@code schema.table}. */
+    public String qualifiedTable() {
+        return schema.equals("public") ? table : schema + "." + table;
+    }
+
+    /** The commit time. */
+    public Instant timestamp() {
+        return timestamp;
+    }
+
+    /** The primary key's columns in key order, after the change; null where the table has none, and for a TRUNCATE. */
+    public Map<String, Object> key() {
+        return key;
+    }
+
+    /** What the replica identity gives of the row before the change; null where it gives nothing. */
+    public Map<String, Object> oldRow() {
+        return oldRow;
+    }
+
+    /** The row after the change, without {@link #unavailableColumns()}; null for a DELETE and a TRUNCATE. */
+    public Map<String, Object> newRow() {
+        return newRow;
+    }
+
+    /** The columns whose value an UPDATE changed; null when that can't be known. */
+    public List<String> changedColumns() {
+        return changedColumns;
+    }
+
+    /** TOASTed columns that the WAL left out because they didn't change; never null. */
+    public List<String> unavailableColumns() {
+        return unavailableColumns;
+    }
+
+    public Version version() {
+        return version;
+    }
+
+    public Lsn lsn() {
+        return version.lsn();
+    }
+
+    public long xid() {
+        return xid;
+    }
+
+    /** Whether the row was read by a snapshot or backfill. */
+    public boolean snapshot() {
+        return snapshot;
+    }
+
+    /** Whether the change comes from the audit log, not from the stream. */
+    public boolean replayed() {
+        return replayed;
+    }
+
+    /** Whether the column's value is known to have changed; false when that can't be known. */
+    public boolean changed(String column) {
+        return changedColumns != null && changedColumns.contains(column);
+    }
+
+    /** Whether an UPDATE is known to have changed the primary key. */
+    public boolean keyChanged() {
+        return operation == Operation.UPDATE && !Objects.equals(keyText(), oldKeyText());
+    }
+
+    /**
+     * The primary key as one text, columns joined by {@code :} in key order, with {@code :} and {@code %} in values
+     * percent-encoded; the last part of the change's cache key. Null where the table has no primary key.
+     */
+    public String keyText() {
+        if (keyText == null && key != null) {
+            keyText = KeyText.of(key.values());
+        }
+        return keyText;
+    }
+
+    /** {@link #keyText()} before the change: as after it unless {@code old} has other values in the key's columns. */
+    public String oldKeyText() {
+        if (key == null || oldRow == null || !oldRow.keySet().containsAll(key.keySet())) {
+            return keyText();
+        }
+        return KeyText.of(key.keySet().stream().map(oldRow::get).toList());
+    }
+
+    /** The contract's JSON, UTF-8. Encoded once: callers must not change the array. */
+    public byte[] toJson() {
+        if (json == null) {
+            json = ChangeJson.write(this);
+        }
+        return json;
+    }
+
+    /**
+     * The inverse of {@link #toJson()}.
+     *
+     * @throws IllegalArgumentException if the text is no change event; the message says what is wrong with it
+     */
+    public static ChangeEvent fromJson(byte[] json) {
+        return ChangeJson.read(new String(json, StandardCharsets.UTF_8));
+    }
+
+    /** This change as a replay sends it: the same in everything but {@link #replayed()}. */
+    public ChangeEvent asReplayed() {
+        return replayed ? this : toBuilder().replayed(true).build();
+    }
+
+    @Override
+    public String toString() {
+        return new String(toJson(), StandardCharsets.UTF_8);
+    }
+
+    // Accessors for Camel's Simple language, which calls getters: ${body.new[price_wei]}, ${body.operation}.
+
+    public String getId() {
+        return id;
+    }
+
+    public String getOperation() {
+        return operation.name();
+    }
+
+    public String getSchema() {
+        return schema;
+    }
+
+    public String getTable() {
+        return table;
+    }
+
+    public String getQualifiedTable() {
+        return qualifiedTable();
+    }
+
+    public Instant getTimestamp() {
+        return timestamp;
+    }
+
+    public Map<String, Object> getKey() {
+        return key;
+    }
+
+    public Map<String, Object> getOld() {
+        return oldRow;
+    }
+
+    public Map<String, Object> getNew() {
+        return newRow;
+    }
+
+    public List<String> getChangedColumns() {
+        return changedColumns;
+    }
+
+    public boolean isReplayed() {
+        return replayed;
+    }
+
+    public boolean isSnapshot() {
+        return snapshot;
+    }
+
+    public String getLsn() {
+        return lsn().toString();
+    }
+
+    public long getXid() {
+        return xid;
+    }
+
+    public Builder toBuilder() {
+        var b = new Builder(operation, schema, table, timestamp, version);
+        b.key = key;
+        b.oldRow = oldRow;
+        b.newRow = newRow;
+        b.changedColumns = changedColumns;
+        b.unavailableColumns = unavailableColumns;
+        b.xid = xid;
+        b.snapshot = snapshot;
+        b.replayed = replayed;
+        b.id = id;
+        return b;
+    }
+
+    public static Builder builder(
+            Operation operation, String schema, String table, Instant timestamp, Version version) {
+        return new Builder(operation, schema, table, timestamp, version);
+    }
+
+    /** Takes maps as they are: the caller gives them away. */
+    public static final class Builder {
+        private final Operation operation;
+        private final String schema;
+        private final String table;
+        private final Instant timestamp;
+        private final Version version;
+        private Map<String, Object> key;
+        private Map<String, Object> oldRow;
+        private Map<String, Object> newRow;
+        private List<String> changedColumns;
+        private List<String> unavailableColumns = List.of();
+        private long xid;
+        private boolean snapshot;
+        private boolean replayed;
+        private String id;
+
+        private Builder(Operation operation, String schema, String table, Instant timestamp, Version version) {
+            this.operation = operation;
+            this.schema = schema;
+            this.table = table;
+            this.timestamp = timestamp;
+            this.version = version;
+        }
+
+        public Builder key(Map<String, Object> columns) {
+            key = columns;
+            return this;
+        }
+
+        /** A key of one column. */
+        public Builder key(String column, Object value) {
+            var columns = new LinkedHashMap<String, Object>();
+            columns.put(column, value);
+            return key(columns);
+        }
+
+        public Builder oldRow(Map<String, Object> row) {
+            oldRow = row;
+            return this;
+        }
+
+        public Builder newRow(Map<String, Object> row) {
+            newRow = row;
+            return this;
+        }
+
+        public Builder changedColumns(List<String> columns) {
+            changedColumns = columns;
+            return this;
+        }
+
+        public Builder unavailableColumns(List<String> columns) {
+            unavailableColumns = columns;
+            return this;
+        }
+
+        public Builder xid(long value) {
+            xid = value;
+            return this;
+        }
+
+        public Builder snapshot(boolean value) {
+            snapshot = value;
+            return this;
+        }
+
+        public Builder replayed(boolean value) {
+            replayed = value;
+            return this;
+        }
+
+        /** Left out, the id follows from version, schema and table. */
+        public Builder id(String value) {
+            id = value;
+            return this;
+        }
+
+        public ChangeEvent build() {
+            return new ChangeEvent(this);
+        }
+    }
+}

@@ -1,0 +1,295 @@
+package io.walroute.change;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonGenerator;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.core.StreamReadConstraints;
+import com.fasterxml.jackson.core.util.ByteArrayBuilder;
+import java.io.IOException;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/** A change event as JSON and back, by Jackson's streaming API: this runs for every change. */
+public final class ChangeJson {
+    // A jsonb value may have 1 GB, a numeric 147,455 digits; what PostgreSQL sent must be readable again.
+    private static final JsonFactory FACTORY = JsonFactory.builder()
+            .streamReadConstraints(StreamReadConstraints.builder()
+                    .maxStringLength(Integer.MAX_VALUE)
+                    .maxNumberLength(Integer.MAX_VALUE)
+                    .maxNestingDepth(10_000)
+                    .build())
+            .build();
+    // Always six digits: PostgreSQL counts in microseconds, and texts of one width sort as times.
+    private static final DateTimeFormatter MICROSECONDS =
+            DateTimeFormatter.ofPattern("uuuu-MM-dd'T'HH:mm:ss.SSSSSS'Z'").withZone(ZoneOffset.UTC);
+
+    private ChangeJson() {}
+
+    static byte[] write(ChangeEvent e) {
+        try (var bytes = new ByteArrayBuilder(512);
+                JsonGenerator out = FACTORY.createGenerator(bytes)) {
+            out.writeStartObject();
+            out.writeStringField("id", e.id());
+            out.writeStringField("operation", e.operation().name());
+            out.writeStringField("schema", e.schema());
+            out.writeStringField("table", e.table());
+            out.writeStringField("timestamp", MICROSECONDS.format(e.timestamp()));
+            writeRow(out, "key", e.key());
+            writeRow(out, "old", e.oldRow());
+            writeRow(out, "new", e.newRow());
+            writeNames(out, "changed_columns", e.changedColumns());
+            out.writeStringField("lsn", e.lsn().toString());
+            out.writeNumberField("xid", e.xid());
+            out.writeBooleanField("snapshot", e.snapshot());
+            out.writeBooleanField("replayed", e.replayed());
+            writeNames(out, "unavailable_columns", e.unavailableColumns());
+            out.writeEndObject();
+            out.flush();
+            return bytes.toByteArray();
+        } catch (IOException impossible) {
+            throw new IllegalStateException("writing to memory failed", impossible);
+        }
+    }
+
+    /**
+     * One row as a JSON object, with one more member at its end.
+     *
+     * @param lastName the added member's name
+     * @param lastValue its value, a string
+     */
+    public static byte[] writeRow(Map<String, Object> row, String lastName, String lastValue) {
+        try (var bytes = new ByteArrayBuilder(512);
+                JsonGenerator out = FACTORY.createGenerator(bytes)) {
+            out.writeStartObject();
+            for (var column : row.entrySet()) {
+                out.writeFieldName(column.getKey());
+                writeValue(out, column.getValue());
+            }
+            out.writeStringField(lastName, lastValue);
+            out.writeEndObject();
+            out.flush();
+            return bytes.toByteArray();
+        } catch (IOException impossible) {
+            throw new IllegalStateException("writing to memory failed", impossible);
+        }
+    }
+
+    /** A map of column values as a JSON object; {@code null} for a null map. */
+    public static String writeRow(Map<String, Object> row) {
+        if (row == null) {
+            return "null";
+        }
+        try (var bytes = new ByteArrayBuilder(128);
+                JsonGenerator out = FACTORY.createGenerator(bytes)) {
+            out.writeStartObject();
+            for (var column : row.entrySet()) {
+                out.writeFieldName(column.getKey());
+                writeValue(out, column.getValue());
+            }
+            out.writeEndObject();
+            out.flush();
+            return new String(bytes.toByteArray(), java.nio.charset.StandardCharsets.UTF_8);
+        } catch (IOException impossible) {
+            throw new IllegalStateException("writing to memory failed", impossible);
+        }
+    }
+
+    private static void writeRow(JsonGenerator out, String name, Map<String, Object> row) throws IOException {
+        out.writeFieldName(name);
+        if (row == null) {
+            out.writeNull();
+            return;
+        }
+        out.writeStartObject();
+        for (var column : row.entrySet()) {
+            out.writeFieldName(column.getKey());
+            writeValue(out, column.getValue());
+        }
+        out.writeEndObject();
+    }
+
+    private static void writeNames(JsonGenerator out, String name, List<String> names) throws IOException {
+        out.writeFieldName(name);
+        if (names == null) {
+            out.writeNull();
+            return;
+        }
+        out.writeStartArray();
+        for (String each : names) {
+            out.writeString(each);
+        }
+        out.writeEndArray();
+    }
+
+    private static void writeValue(JsonGenerator out, Object value) throws IOException {
+        if (value == null) {
+            out.writeNull();
+        } else if (value instanceof String text) {
+            out.writeString(text);
+        } else if (value instanceof Long number) {
+            out.writeNumber(number);
+        } else if (value instanceof Boolean bool) {
+            out.writeBoolean(bool);
+        } else if (value instanceof RawJson raw) {
+            out.writeRawValue(raw.text());
+        } else if (value instanceof Double number) {
+            out.writeNumber(number);
+        } else if (value instanceof Float number) {
+            out.writeNumber(number);
+        } else if (value instanceof Integer number) {
+            out.writeNumber(number);
+        } else if (value instanceof List<?> list) {
+            out.writeStartArray();
+            for (Object each : list) {
+                writeValue(out, each);
+            }
+            out.writeEndArray();
+        } else {
+            throw new IllegalArgumentException("a column value of " + value.getClass() + " has no JSON form");
+        }
+    }
+
+    static ChangeEvent read(String text) {
+        try (JsonParser in = FACTORY.createParser(text)) {
+            return read(in, text);
+        } catch (IOException | RuntimeException e) {
+            throw new IllegalArgumentException("not a change event: " + e.getMessage(), e);
+        }
+    }
+
+    private static ChangeEvent read(JsonParser in, String text) throws IOException {
+        Map<String, Object> member = new LinkedHashMap<>();
+        if (in.nextToken() != JsonToken.START_OBJECT) {
+            throw new IllegalArgumentException("a JSON object is expected");
+        }
+        while (in.nextToken() != JsonToken.END_OBJECT) {
+            String name = in.currentName();
+            in.nextToken();
+            Object value =
+                    switch (name) {
+                        case "key", "old", "new" -> readRow(in, text);
+                        case "changed_columns", "unavailable_columns" -> readNames(in);
+                        default -> readValue(in, text);
+                    };
+            member.put(name, value);
+        }
+        String id = required(member, "id");
+        String[] idParts = id.split("-");
+        // A READ row's id names backfill, table and key instead: its version's epoch and position stay 0.
+        boolean fromWal = idParts.length == 4;
+        var version = new Version(
+                fromWal ? Long.parseLong(idParts[0]) : 0,
+                Lsn.parse(required(member, "lsn")),
+                fromWal ? Integer.parseInt(idParts[3]) : 0);
+        return ChangeEvent.builder(
+                        Operation.valueOf(required(member, "operation")),
+                        required(member, "schema"),
+                        required(member, "table"),
+                        Instant.parse(required(member, "timestamp")),
+                        version)
+                .id(id)
+                .key(row(member, "key"))
+                .oldRow(row(member, "old"))
+                .newRow(row(member, "new"))
+                .changedColumns(names(member, "changed_columns"))
+                .unavailableColumns(
+                        member.get("unavailable_columns") == null ? List.of() : names(member, "unavailable_columns"))
+                .xid(member.get("xid") instanceof Long xid ? xid : 0)
+                .snapshot(Boolean.TRUE.equals(member.get("snapshot")))
+                .replayed(Boolean.TRUE.equals(member.get("replayed")))
+                .build();
+    }
+
+    private static String required(Map<String, Object> member, String name) {
+        if (member.get(name) instanceof String value) {
+            return value;
+        }
+        throw new IllegalArgumentException("the member \"" + name + "\" is missing");
+    }
+
+    @SuppressWarnings("unchecked")
+    private static Map<String, Object> row(Map<String, Object> member, String name) {
+        return (Map<String, Object>) member.get(name);
+    }
+
+    @SuppressWarnings("unchecked")
+    private static List<String> names(Map<String, Object> member, String name) {
+        return (List<String>) member.get(name);
+    }
+
+    /**
+     * A JSON object's members as column values: the inverse of {@link #writeRow(Map)}.
+     *
+     * @throws IllegalArgumentException if the text is no JSON object
+     */
+    public static Map<String, Object> readRow(String json) {
+        try (JsonParser in = FACTORY.createParser(json)) {
+            in.nextToken();
+            return readRow(in, json);
+        } catch (IOException e) {
+            throw new IllegalArgumentException("not a JSON object: " + e.getMessage(), e);
+        }
+    }
+
+    private static Map<String, Object> readRow(JsonParser in, String text) throws IOException {
+        if (in.currentToken() == JsonToken.VALUE_NULL) {
+            return null;
+        }
+        if (in.currentToken() != JsonToken.START_OBJECT) {
+            throw new IllegalArgumentException("a JSON object is expected");
+        }
+        Map<String, Object> row = new LinkedHashMap<>();
+        while (in.nextToken() != JsonToken.END_OBJECT) {
+            String name = in.currentName();
+            in.nextToken();
+            row.put(name, readValue(in, text));
+        }
+        return row;
+    }
+
+    private static List<String> readNames(JsonParser in) throws IOException {
+        if (in.currentToken() == JsonToken.VALUE_NULL) {
+            return null;
+        }
+        List<String> names = new ArrayList<>();
+        while (in.nextToken() != JsonToken.END_ARRAY) {
+            names.add(in.getText());
+        }
+        return names;
+    }
+
+    /** Objects, arrays and fractions keep their text: they may come from jsonb, whose digits must survive. */
+    private static Object readValue(JsonParser in, String text) throws IOException {
+        return switch (in.currentToken()) {
+            case VALUE_NULL -> null;
+            case VALUE_TRUE -> Boolean.TRUE;
+            case VALUE_FALSE -> Boolean.FALSE;
+            case VALUE_STRING -> in.getText();
+            case VALUE_NUMBER_INT -> {
+                String digits = in.getText();
+                yield digits.length() < 19 ? (Object) Long.valueOf(digits) : longOrRaw(digits);
+            }
+            case VALUE_NUMBER_FLOAT -> new RawJson(in.getText());
+            default -> {
+                int from = (int) in.currentTokenLocation().getCharOffset();
+                in.skipChildren();
+                int to = (int) in.currentLocation().getCharOffset();
+                yield new RawJson(text.substring(from, to));
+            }
+        };
+    }
+
+    private static Object longOrRaw(String digits) {
+        try {
+            return Long.valueOf(digits);
+        } catch (NumberFormatException beyondLong) {
+            return new RawJson(digits);
+        }
+    }
+}

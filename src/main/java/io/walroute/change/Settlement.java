@@ -1,0 +1,39 @@
+package io.walroute.change;
+
+/**
+ * What keeps the replication slot from passing a change. Each hand-over of the change takes a {@link Hold} and releases it
+ * once the change is delivered, parked or filtered there; the change is settled when the last hold is released.
+ *
+ * <p>A hold must be taken by whoever still has one: the route's own end keeps one while the route runs, so a component
+ * that is called by a route may always take its own. May be used from any thread.
+ */
+public interface Settlement {
+    /** The exchange property that carries a change's settlement through the routes. */
+    String PROPERTY = "walrouteSettlement";
+
+    /** For changes that no slot waits for (a replay, a redriven dead letter, a test's own message): nothing happens. */
+    Settlement NONE = () -> Hold.NONE;
+
+    Hold hold();
+
+    /** One reason to wait. The first call of either method counts; later calls do nothing. */
+    interface Hold {
+        Hold NONE = new Hold() {
+            @Override
+            public void release() {}
+
+            @Override
+            public void fail(Throwable cause) {}
+        };
+
+        /** Delivered, parked or filtered. */
+        void release();
+
+        /**
+         * Neither: the change is not settled, the source starts again from the slot and PostgreSQL sends it once more.
+         *
+         * @param cause why; not null
+         */
+        void fail(Throwable cause);
+    }
+}
