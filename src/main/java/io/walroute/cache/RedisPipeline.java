@@ -51,11 +51,11 @@ final class RedisPipeline implements AutoCloseable {
     private static final long LONGEST_BACKOFF_MS = 3_000;
     /** Redis before 7 puts the script's name before an error's text, later ones put it behind. */
     private static final Pattern SCRIPT_PLACE = Pattern.compile(
-            "^ERR Error running script \\(call to \\w+\\): @user_script:\\s*\\d+: (?:@user_script: \\d+: )?"
+            "^ERR Error running script \\(call to \\w+\\): @user_script:\\s*\\d+: (?:@user_script: \\d+: )?-?"
                     + "|,? script: \\w+, on @user_script.*$");
     /** Error codes that tell something of the server, not of one key. */
     private static final Pattern SERVER_REFUSAL =
-            Pattern.compile("^-?(OOM|READONLY|LOADING|MISCONF|NOAUTH|NOPERM|MASTERDOWN|NOREPLICAS|CLUSTERDOWN)\\b.*");
+            Pattern.compile("^(OOM|READONLY|LOADING|MISCONF|NOAUTH|NOPERM|MASTERDOWN|NOREPLICAS|CLUSTERDOWN)\\b.*");
 
     private final RedisURI uri;
     private final String server;
@@ -306,7 +306,8 @@ final class RedisPipeline implements AutoCloseable {
         if (root instanceof TimeoutException) {
             return "no answer in time";
         }
-        return String.valueOf(root.getMessage()).lines().findFirst().orElse(root.toString());
+        String line = String.valueOf(root.getMessage()).lines().findFirst().orElse(root.toString());
+        return line.endsWith(".") ? line.substring(0, line.length() - 1) : line;
     }
 
     private RowCacheException translated(Throwable failure) {
