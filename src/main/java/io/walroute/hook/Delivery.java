@@ -10,10 +10,10 @@ import java.util.List;
  */
 record Delivery(String webhookId, byte[] body, List<Promise<Void>> waiting) {
     void delivered() {
-        waiting.forEach(Promise::complete);
+        waiting.forEach(Promise::tryComplete);
     }
 
     void fail(HookException cause) {
-        waiting.forEach(each -> each.fail(cause));
+        waiting.forEach(each -> each.tryFail(cause));
     }
 }

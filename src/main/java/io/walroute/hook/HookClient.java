@@ -104,7 +104,15 @@ final class HookClient {
     Future<Void> send(ChangeEvent event, boolean alone) {
         Promise<Void> promise = Promise.promise();
         byte[] body = HookBody.of(event);
-        eventLoop.runOnContext(now -> accept(event.id(), body, alone, promise));
+        eventLoop.runOnContext(now -> {
+            try {
+                accept(event.id(), body, alone, promise);
+            } catch (RuntimeException | Error e) {
+                // Whatever it is: an exchange that never ends would hold its key, and at last the slot, for ever.
+                promise.tryFail(failures.of(e));
+                throw e;
+            }
+        });
         return promise.future();
     }
 
@@ -214,7 +222,10 @@ final class HookClient {
 
     private void attempt(Delivery delivery) {
         long startNanos = System.nanoTime();
-        transport.post(headers(delivery), delivery.body()).onComplete(answered -> {
+        // Composed, so that whatever is thrown becomes the attempt's failure.
+        Future<Answer> answer =
+                Future.succeededFuture(delivery).compose(each -> transport.post(headers(each), each.body()));
+        answer.onComplete(answered -> {
             var took = Duration.ofNanos(System.nanoTime() - startNanos);
             gate.finished();
             if (answered.failed()) {

@@ -20,6 +20,8 @@ import java.util.regex.Pattern;
 /** Reads {@link HookSettings} and gathers everything that is wrong with them before it gives up. */
 final class HookSettingsParser {
     private static final Pattern DURATION = Pattern.compile("(\\d{1,9})\\s*(ms|s|m|h)?");
+    // Such "names" are other spellings of an IPv4 address: 2130706433, 127.1, 0x7f.0.0.1.
+    private static final Pattern NUMERIC_HOST = Pattern.compile("(^|\\.)(\\d+|0[xX][0-9a-fA-F]*)\\.?$");
     private static final Pattern HEADER_NAME = Pattern.compile("[A-Za-z0-9!#$%&'*+.^_`|~-]+");
     // Set by the request itself, or part of what is signed.
     private static final Set<String> OWN_HEADERS = Set.of(
@@ -100,7 +102,7 @@ final class HookSettingsParser {
         if (!scheme.equals("https") && !scheme.equals("http")) {
             return "begins with '" + scheme + ":'. Only https:// and http:// URLs can be posted to";
         }
-        if (url.getHost() == null) {
+        if (url.getHost() == null || NUMERIC_HOST.matcher(url.getHost()).find() && isName(url.getHost())) {
             return "has no valid host. Write it as https://partner.example/hooks";
         }
         if (url.getRawUserInfo() != null) {
@@ -110,6 +112,10 @@ final class HookSettingsParser {
             return "names port " + url.getPort() + ". Ports go from 1 to 65535";
         }
         return url.getRawFragment() == null ? null : "holds a # fragment, which is never sent. Leave it out";
+    }
+
+    private static boolean isName(String host) {
+        return NetUtil.createByteArrayFromIpAddressString(host) == null;
     }
 
     private void checkAddress(URI url, List<String> networks) {

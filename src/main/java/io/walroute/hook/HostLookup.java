@@ -40,9 +40,12 @@ final class HostLookup {
             return Future.succeededFuture(literal);
         }
         if (open == null) {
-            open = workers.executeBlocking(() -> List.of(resolver.resolve(host)), false);
+            Future<List<InetAddress>> asked = workers.executeBlocking(() -> List.of(resolver.resolve(host)), false);
+            open = asked;
             // Nothing is remembered here: the JVM has a DNS cache, with time limits that an operator can set.
-            open.onComplete(answered -> open = null);
+            // An answer that is already there forgets the question before this method returns.
+            asked.onComplete(answered -> open = null);
+            return asked;
         }
         return open;
     }

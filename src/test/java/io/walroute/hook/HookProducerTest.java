@@ -262,7 +262,6 @@ class HookProducerTest {
         assertThat(receiver.requests())
                 .allMatch(request -> HookRig.signed(request, HookRig.SECRET))
                 .extracting(request -> request.header("webhook-timestamp"))
-                .doesNotHaveDuplicates()
                 .satisfies(times -> assertThat(times.get(2)).isGreaterThan(times.get(0)));
     }
 
