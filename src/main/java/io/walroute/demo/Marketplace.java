@@ -29,4 +29,17 @@ public final class Marketplace {
             statement.execute(schema());
         }
     }
+
+    /**
+     * What {@code walroute setup} does for these tables, in its simplest form: for tests and benchmarks that need no settings.
+     */
+    public static void publish(Connection connection, String publication, String slot) throws SQLException {
+        try (var statement = connection.createStatement()) {
+            statement.execute("CREATE PUBLICATION " + publication + " FOR TABLE " + String.join(", ", TABLES)
+                    + " WITH (publish_via_partition_root = true)");
+            statement.execute("ALTER TABLE listings REPLICA IDENTITY FULL");
+            statement.execute("ALTER TABLE ens_names REPLICA IDENTITY FULL");
+            statement.execute("SELECT pg_create_logical_replication_slot('" + slot + "', 'pgoutput')");
+        }
+    }
 }
