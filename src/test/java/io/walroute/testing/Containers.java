@@ -54,7 +54,7 @@ final class Containers {
                 Path.of("/var/run/docker.sock"),
                 home.resolve(".docker/run/docker.sock"),
                 home.resolve(".testcontainers.properties"),
-                Path.of("/run/user/" + System.getProperty("user.name") + "/docker.sock"));
+                Path.of(String.valueOf(System.getenv("XDG_RUNTIME_DIR")), "docker.sock"));
         return System.getenv("DOCKER_HOST") != null || signs.stream().anyMatch(Files::exists);
     }
 
