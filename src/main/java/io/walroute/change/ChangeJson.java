@@ -5,6 +5,7 @@ import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
+import com.fasterxml.jackson.core.json.JsonWriteFeature;
 import com.fasterxml.jackson.core.util.ByteArrayBuilder;
 import java.io.IOException;
 import java.time.Instant;
@@ -24,6 +25,8 @@ public final class ChangeJson {
                     .maxNumberLength(Integer.MAX_VALUE)
                     .maxNestingDepth(10_000)
                     .build())
+            // Without it, four-byte characters are written as two escapes.
+            .enable(JsonWriteFeature.COMBINE_UNICODE_SURROGATES_IN_UTF8)
             .build();
     // Always six digits: PostgreSQL counts in microseconds, and texts of one width sort as times.
     private static final DateTimeFormatter MICROSECONDS =

@@ -1,0 +1,75 @@
+package io.walroute.notify;
+
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/**
+ * One connection as the hub sees it. A client is live, and then gets frames as they are committed, or behind, and then gets
+ * them from the log, from {@link #cursor} on, as fast as it reads. Belongs to the hub's thread, except for the outbox.
+ */
+final class Client {
+    private final Outbox outbox;
+    private final Map<String, Subscription> subscriptions = new LinkedHashMap<>();
+
+    /** Behind: the position up to which the client was sent what it wants. */
+    long cursor;
+
+    boolean live = true;
+    /** Behind because its outbox ran over, not because it asked for former frames. */
+    boolean slow;
+
+    boolean closed;
+    /** The frame it was sent last, live: more than one of its subscriptions may want it. */
+    long sentLast;
+
+    Client(Outbox outbox) {
+        this.outbox = outbox;
+    }
+
+    Outbox outbox() {
+        return outbox;
+    }
+
+    Map<String, Subscription> subscriptions() {
+        return subscriptions;
+    }
+
+    /**
+     * Whether a frame from the log has to be sent to a client that is behind: a subscription wants it, and none that wants it
+     * had it before the client went back for another's sake.
+     */
+    boolean isDue(Frame frame) {
+        boolean wanted = false;
+        for (Subscription each : subscriptions.values()) {
+            if (each.wants(frame)) {
+                if (frame.id() <= each.sentUpTo()) {
+                    return false;
+                }
+                wanted = true;
+            }
+        }
+        return wanted;
+    }
+
+    /** Says that frames up to the position may be missing, once per topic of those that weren't sent them. */
+    void skipTo(long position, String reason) {
+        subscriptions.values().stream()
+                .filter(each -> each.sentUpTo() < position)
+                .peek(each -> each.startAt(position))
+                .map(Subscription::topic)
+                .distinct()
+                .forEach(topic -> outbox.put(ServerMessage.gap(topic, reason)));
+        cursor = position;
+    }
+
+    /** As {@link #skipTo}, for a log whose positions begin again. */
+    void startAnew(String reason) {
+        subscriptions.values().forEach(each -> each.startAt(0));
+        subscriptions.values().stream()
+                .map(Subscription::topic)
+                .distinct()
+                .forEach(topic -> outbox.put(ServerMessage.gap(topic, reason)));
+        cursor = 0;
+        sentLast = 0;
+    }
+}

@@ -1,0 +1,169 @@
+package io.walroute.notify;
+
+import java.net.InetAddress;
+import java.net.UnknownHostException;
+import java.time.Duration;
+import java.util.List;
+
+/**
+ * How the WebSocket hub listens, what it remembers and what one connection may cost.
+ *
+ * @param host a loopback address, while clients can't be asked who they are
+ * @param port 0 takes a free one
+ * @param keep how long a frame can be asked for again by {@code since}
+ * @param maxFrames how many frames are kept at most, however young
+ * @param queueFrames frames that may wait in memory for one connection; what is behind them waits in the frame log
+ * @param queueBytes the same in bytes; one frame may be larger than this
+ * @param maxBehind a connection whose queue ran over and that is this many frames behind is told of a gap instead of sent
+ *     the frames
+ * @param maxConnections further ones are refused with 503
+ * @param allowOrigins origins of web pages that may connect, as {@code https://app.example.com}; pages on loopback always may
+ * @param pingEvery how often a connection is asked for a sign of life
+ * @param closeIdleAfter a connection that gave none for so long is closed
+ */
+public record NotifySettings(
+        String host,
+        int port,
+        Duration keep,
+        long maxFrames,
+        int queueFrames,
+        long queueBytes,
+        long maxBehind,
+        int maxConnections,
+        List<String> allowOrigins,
+        Duration pingEvery,
+        Duration closeIdleAfter) {
+
+    /** The seed's port. */
+    public static final int DEFAULT_PORT = 3003;
+
+    public NotifySettings {
+        require(port >= 0 && port <= 65_535, "WEBSOCKET_PORT=" + port + " is not a port. Write 1 to 65535, or off");
+        requireLoopback(host);
+        require(keep.toMillis() > 0, "walroute.notify.keep=" + keep + " must be a positive duration");
+        require(maxFrames > 0, "walroute.notify.max-frames=" + maxFrames + " must be at least 1");
+        require(queueFrames > 1, "walroute.notify.queue-frames=" + queueFrames + " must be at least 2");
+        require(queueBytes > 0, "walroute.notify.queue-bytes=" + queueBytes + " must be at least 1");
+        require(maxBehind > 0, "walroute.notify.max-behind=" + maxBehind + " must be at least 1");
+        require(maxConnections > 0, "walroute.notify.max-connections=" + maxConnections + " must be at least 1");
+        require(pingEvery.toMillis() > 0, "walroute.notify.ping-every=" + pingEvery + " must be a positive duration");
+        require(
+                closeIdleAfter.compareTo(pingEvery) > 0,
+                "walroute.notify.close-idle-after=" + closeIdleAfter + " must be longer than ping-every (" + pingEvery
+                        + "), or connections without traffic would never live");
+        allowOrigins = List.copyOf(allowOrigins);
+    }
+
+    public static NotifySettings defaults() {
+        return new Builder().build();
+    }
+
+    public static Builder builder() {
+        return new Builder();
+    }
+
+    private static void require(boolean holds, String message) {
+        if (!holds) {
+            throw new IllegalArgumentException(message);
+        }
+    }
+
+    private static void requireLoopback(String host) {
+        try {
+            require(
+                    InetAddress.getByName(host).isLoopbackAddress(),
+                    "walroute.notify.host=" + host + " is no loopback address: without authentication the WebSocket"
+                            + " hub listens on 127.0.0.1 only. Put an authenticating proxy in front of it");
+        } catch (UnknownHostException e) {
+            throw new IllegalArgumentException(
+                    "walroute.notify.host=" + host + " is no host known here. Write 127.0.0.1", e);
+        }
+    }
+
+    /** Starts from the defaults. */
+    public static final class Builder {
+        private String host = "127.0.0.1";
+        private int port = DEFAULT_PORT;
+        private Duration keep = Duration.ofHours(1);
+        private long maxFrames = 1_000_000;
+        private int queueFrames = 1000;
+        private long queueBytes = 4L << 20;
+        private long maxBehind = 100_000;
+        private int maxConnections = 10_000;
+        private List<String> allowOrigins = List.of();
+        private Duration pingEvery = Duration.ofSeconds(20);
+        private Duration closeIdleAfter = Duration.ofSeconds(60);
+
+        private Builder() {}
+
+        public Builder host(String value) {
+            host = value;
+            return this;
+        }
+
+        public Builder port(int value) {
+            port = value;
+            return this;
+        }
+
+        public Builder keep(Duration value) {
+            keep = value;
+            return this;
+        }
+
+        public Builder maxFrames(long value) {
+            maxFrames = value;
+            return this;
+        }
+
+        public Builder queueFrames(int value) {
+            queueFrames = value;
+            return this;
+        }
+
+        public Builder queueBytes(long value) {
+            queueBytes = value;
+            return this;
+        }
+
+        public Builder maxBehind(long value) {
+            maxBehind = value;
+            return this;
+        }
+
+        public Builder maxConnections(int value) {
+            maxConnections = value;
+            return this;
+        }
+
+        public Builder allowOrigins(List<String> value) {
+            allowOrigins = value;
+            return this;
+        }
+
+        public Builder pingEvery(Duration value) {
+            pingEvery = value;
+            return this;
+        }
+
+        public Builder closeIdleAfter(Duration value) {
+            closeIdleAfter = value;
+            return this;
+        }
+
+        public NotifySettings build() {
+            return new NotifySettings(
+                    host,
+                    port,
+                    keep,
+                    maxFrames,
+                    queueFrames,
+                    queueBytes,
+                    maxBehind,
+                    maxConnections,
+                    allowOrigins,
+                    pingEvery,
+                    closeIdleAfter);
+        }
+    }
+}

@@ -1,0 +1,155 @@
+package io.walroute.store;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.sql.Connection;
+import java.sql.SQLException;
+import javax.sql.DataSource;
+import org.sqlite.SQLiteConfig;
+import org.sqlite.SQLiteConfig.SynchronousMode;
+import org.sqlite.SQLiteConfig.TransactionMode;
+import org.sqlite.SQLiteDataSource;
+import org.sqlite.SQLiteErrorCode;
+import org.sqlite.SQLiteException;
+
+/** A store in one SQLite file, in WAL mode: others may read it at any time. */
+final class SqliteDatabase extends Database {
+    static final String SCHEME = "jdbc:sqlite:";
+    private static final int BUSY_TIMEOUT_MS = 5000;
+
+    private final String url;
+    private final Path file;
+    private Object openFileKey;
+
+    SqliteDatabase(String url) {
+        String name = url.substring(SCHEME.length());
+        int options = name.indexOf('?');
+        if (name.isEmpty() || options >= 0 || name.startsWith(":") || name.startsWith("file:")) {
+            throw new IllegalArgumentException(
+                    "The store's URL '" + url + "' must name a plain file: jdbc:sqlite:FILE");
+        }
+        this.url = url;
+        file = Path.of(name).toAbsolutePath();
+    }
+
+    @Override
+    boolean isSqlite() {
+        return true;
+    }
+
+    @Override
+    Connection connectToWrite() throws SQLException {
+        try {
+            Files.createDirectories(file.getParent());
+        } catch (IOException e) {
+            throw new SQLException("its folder can't be made (" + oneLine(e) + ")", e);
+        }
+        SQLiteConfig config = common();
+        config.setSynchronous(SynchronousMode.FULL);
+        // Waits for a foreign writer at BEGIN, where SQLite does wait, not in mid-transaction, where it fails at once.
+        config.setTransactionMode(TransactionMode.IMMEDIATE);
+        // 16 MB of pages: the audit log's indexes are written in the middle.
+        config.setCacheSize(-16_000);
+        config.setJournalSizeLimit(64 << 20);
+        Connection connection = config.createConnection(url);
+        try (var statement = connection.createStatement()) {
+            // Takes effect in a new file only, and before WAL mode: lets pruning give pages back a few at a time.
+            statement.execute("PRAGMA auto_vacuum=INCREMENTAL");
+            statement.execute("PRAGMA journal_mode=WAL");
+            // Every 16 MB instead of 4: fewer waits for the file itself.
+            statement.execute("PRAGMA wal_autocheckpoint=4000");
+            connection.setAutoCommit(false);
+            openFileKey = fileKey();
+        } catch (SQLException | RuntimeException e) {
+            connection.close();
+            throw e;
+        }
+        return connection;
+    }
+
+    private static SQLiteConfig common() {
+        var config = new SQLiteConfig();
+        config.setBusyTimeout(BUSY_TIMEOUT_MS);
+        return config;
+    }
+
+    @Override
+    DataSource readers() {
+        SQLiteConfig config = common();
+        var source = new SQLiteDataSource(config);
+        source.setUrl(url);
+        return source;
+    }
+
+    /** SQLite has no round trips to save: few, so that large rows don't gather. */
+    @Override
+    int batchRows() {
+        return 32;
+    }
+
+    /** A file that was moved or deleted goes on taking writes, which nobody would ever read. */
+    @Override
+    boolean wasReplaced() {
+        return openFileKey != null && !openFileKey.equals(fileKey());
+    }
+
+    private Object fileKey() {
+        try {
+            return Files.readAttributes(file, BasicFileAttributes.class).fileKey();
+        } catch (IOException e) {
+            return "no file";
+        }
+    }
+
+    @Override
+    String lockForDefinitions() {
+        return "SELECT 1";
+    }
+
+    @Override
+    String explain(Throwable e) {
+        return "The store " + file + " can't be written: " + reason(e);
+    }
+
+    private String reason(Throwable e) {
+        if (!(e instanceof SQLiteException sqlite)) {
+            return oneLine(e);
+        }
+        return switch (primary(sqlite)) {
+            case SQLITE_FULL -> "the disk is full. Free some space on the volume of " + file.getParent();
+            case SQLITE_BUSY, SQLITE_LOCKED ->
+                "another process has held its lock for more than " + BUSY_TIMEOUT_MS / 1000
+                        + " s. End that process's transaction (fuser " + file + " names it)";
+            case SQLITE_CORRUPT, SQLITE_NOTADB ->
+                "it is damaged or not an SQLite database. Stop the service, move the"
+                        + " file and its -wal and -shm away or restore a copy, start again (" + oneLine(e) + ")";
+            case SQLITE_READONLY, SQLITE_PERM, SQLITE_AUTH ->
+                "it is read-only for this user. Check the owner and" + " permissions of the file and its folder";
+            case SQLITE_CANTOPEN -> "it can't be opened. Check that " + file.getParent() + " exists and is writable";
+            case SQLITE_IOERR ->
+                "the disk reports an error (" + oneLine(e) + "). Check the volume of " + file.getParent();
+            default -> oneLine(e);
+        };
+    }
+
+    static boolean refuses(SQLException e) {
+        if (!(e instanceof SQLiteException sqlite)) {
+            return false;
+        }
+        return switch (primary(sqlite)) {
+            case SQLITE_CONSTRAINT, SQLITE_TOOBIG, SQLITE_MISMATCH -> true;
+            default -> false;
+        };
+    }
+
+    private static SQLiteErrorCode primary(SQLiteException e) {
+        return SQLiteErrorCode.getErrorCode(e.getResultCode().code & 0xFF);
+    }
+
+    @Override
+    public String toString() {
+        return file.toString();
+    }
+}

@@ -1,0 +1,134 @@
+package io.walroute.store;
+
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.SQLException;
+import java.sql.Savepoint;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/**
+ * The writer's connection with its prepared statements and what is batched on them. Used by the writer's thread only.
+ *
+ * <p>Two sets of batches: {@code first} in any order, then {@code after}, of which only one statement is open at a time so
+ * that its rows keep their order with those of other statements.
+ */
+final class Transaction implements Store.Session {
+    private final Connection connection;
+    private final int batchRows;
+    private final Map<String, PreparedStatement> prepared = new HashMap<>();
+    private final Map<PreparedStatement, Integer> first = new LinkedHashMap<>();
+    private PreparedStatement after;
+    private int afterRows;
+
+    /** @param batchRows how many rows may gather in a batch: each holds its values in memory until it is sent */
+    Transaction(Connection connection, int batchRows) {
+        this.connection = connection;
+        this.batchRows = batchRows;
+    }
+
+    @Override
+    public PreparedStatement batch(String sql) throws SQLException {
+        PreparedStatement statement = prepare(sql);
+        int rows = first.merge(statement, 1, Integer::sum);
+        if (rows > batchRows) {
+            statement.executeBatch();
+            first.put(statement, 1);
+        }
+        return statement;
+    }
+
+    @Override
+    public PreparedStatement batchAfter(String sql) throws SQLException {
+        PreparedStatement statement = prepare(sql);
+        if (statement != after || afterRows >= batchRows) {
+            flush();
+            after = statement;
+        }
+        afterRows++;
+        return statement;
+    }
+
+    @Override
+    public PreparedStatement statement(String sql) throws SQLException {
+        flush();
+        return prepare(sql);
+    }
+
+    private PreparedStatement prepare(String sql) throws SQLException {
+        PreparedStatement statement = prepared.get(sql);
+        if (statement == null) {
+            statement = connection.prepareStatement(sql);
+            prepared.put(sql, statement);
+        }
+        return statement;
+    }
+
+    private void flush() throws SQLException {
+        for (PreparedStatement statement : first.keySet()) {
+            statement.executeBatch();
+        }
+        first.clear();
+        if (after != null) {
+            after.executeBatch();
+            after = null;
+            afterRows = 0;
+        }
+    }
+
+    void apply(Store.Write write) throws SQLException {
+        write.apply(this);
+    }
+
+    /** Applies one write whole or not at all. Null if it was applied, else why the database refuses its data. */
+    Exception applyOrUndo(Store.Write write) throws SQLException {
+        Savepoint before = connection.setSavepoint();
+        try {
+            write.apply(this);
+            flush();
+            connection.releaseSavepoint(before);
+            return null;
+        } catch (SQLException | RuntimeException e) {
+            if (!Database.isRefusal(e)) {
+                throw e;
+            }
+            forget();
+            connection.rollback(before);
+            return e;
+        }
+    }
+
+    void commit() throws SQLException {
+        flush();
+        connection.commit();
+    }
+
+    void rollback() throws SQLException {
+        forget();
+        connection.rollback();
+    }
+
+    private void forget() throws SQLException {
+        for (PreparedStatement statement : prepared.values()) {
+            statement.clearBatch();
+        }
+        first.clear();
+        after = null;
+        afterRows = 0;
+    }
+
+    /** Never fails: whatever is wrong with this connection, the next one shows. */
+    void close() {
+        try {
+            connection.rollback();
+        } catch (SQLException closedAnyway) {
+            // An open transaction ends with its connection.
+        }
+        try {
+            connection.close();
+        } catch (SQLException e) {
+            // As above.
+        }
+    }
+}
