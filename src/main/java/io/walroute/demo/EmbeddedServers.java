@@ -2,13 +2,8 @@ package io.walroute.demo;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.SimpleFileVisitor;
-import java.nio.file.attribute.BasicFileAttributes;
-import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -95,7 +90,7 @@ public final class EmbeddedServers implements AutoCloseable {
             closeStarted(redis);
             closeStarted(postgres);
         } finally {
-            deleteFolder();
+            TemporaryFolder.delete(folder);
             if (watchdog != null) {
                 watchdog.close();
             }
@@ -135,43 +130,5 @@ public final class EmbeddedServers implements AutoCloseable {
 
     private Path redisFolder() {
         return folder.resolve("redis");
-    }
-
-    /** A store that was closed a moment ago may still remove files of its own: tried again, not failed. */
-    private void deleteFolder() throws IOException {
-        long giveUp = System.nanoTime() + Duration.ofSeconds(3).toNanos();
-        while (Files.exists(folder)) {
-            try {
-                deleteTree(folder);
-            } catch (IOException e) {
-                if (System.nanoTime() > giveUp) {
-                    throw e;
-                }
-            }
-        }
-    }
-
-    private static void deleteTree(Path top) throws IOException {
-        Files.walkFileTree(top, new SimpleFileVisitor<>() {
-            @Override
-            public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) throws IOException {
-                Files.deleteIfExists(file);
-                return FileVisitResult.CONTINUE;
-            }
-
-            @Override
-            public FileVisitResult visitFileFailed(Path file, IOException e) throws IOException {
-                if (e instanceof NoSuchFileException) {
-                    return FileVisitResult.CONTINUE;
-                }
-                throw e;
-            }
-
-            @Override
-            public FileVisitResult postVisitDirectory(Path directory, IOException e) throws IOException {
-                Files.deleteIfExists(directory);
-                return FileVisitResult.CONTINUE;
-            }
-        });
     }
 }
