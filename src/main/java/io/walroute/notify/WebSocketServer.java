@@ -7,7 +7,10 @@ import io.vertx.core.http.HttpServer;
 import io.vertx.core.http.HttpServerOptions;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.ServerWebSocket;
+import java.io.IOException;
 import java.net.BindException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
 import java.net.URI;
 import java.util.ArrayList;
 import java.util.List;
@@ -51,17 +54,26 @@ final class WebSocketServer {
     /** One server per event loop on one port: Vert.x deals connections out among them. */
     void start() throws InterruptedException {
         try {
-            int port = settings.port();
+            int port = settings.port() == 0 ? freePort() : settings.port();
             for (int i = 0; i < EVENT_LOOPS; i++) {
                 HttpServer server = await(listen(port), START_SECONDS);
                 servers.add(server);
-                port = server.actualPort();
             }
         } catch (ExecutionException | TimeoutException e) {
             vertx.close();
             throw new IllegalStateException(explain(e), e);
         }
         LOG.info("WebSocket clients may connect to ws://{}:{}{}", settings.host(), port(), PATH);
+    }
+
+    /** Vert.x shares a port among servers only by its number: port 0 would be another one for each. */
+    private int freePort() {
+        try (var socket = new ServerSocket(0, 1, InetAddress.getByName(settings.host()))) {
+            return socket.getLocalPort();
+        } catch (IOException e) {
+            throw new IllegalStateException(
+                    "no port is free on " + settings.host() + " for WebSocket clients: " + e.getMessage(), e);
+        }
     }
 
     private Future<HttpServer> listen(int port) {
