@@ -57,7 +57,9 @@ class LedgerTest {
     void nobody_can_take_a_hold_on_a_settled_change() {
         var entry = ledger.submit(change(1, 10));
         entry.routeHold().release();
-        assertThatThrownBy(entry::hold).isInstanceOf(IllegalStateException.class).hasMessageContaining("settled already");
+        assertThatThrownBy(entry::hold)
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("settled already");
     }
 
     @Test
