@@ -11,6 +11,7 @@ import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.api.async.RedisAsyncCommands;
 import io.lettuce.core.codec.ByteArrayCodec;
 import io.lettuce.core.resource.DefaultClientResources;
+import io.netty.resolver.DefaultAddressResolverGroup;
 import java.net.UnknownHostException;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -99,6 +100,9 @@ final class RedisPipeline implements AutoCloseable {
         resources = DefaultClientResources.builder()
                 .ioThreadPoolSize(2)
                 .computationThreadPoolSize(2)
+                // Names mean what they mean to the JVM's other connections; Netty's own resolver doesn't ask the
+                // system.
+                .addressResolverGroup(DefaultAddressResolverGroup.INSTANCE)
                 .build();
         client = RedisClient.create(resources, uri);
         // Without Lettuce's own reconnect a lost connection fails its commands at once; with it they would wait and be
@@ -297,7 +301,7 @@ final class RedisPipeline implements AutoCloseable {
 
     private static String reason(Throwable failure) {
         Throwable root = failure;
-        while (root.getCause() != null) {
+        while (root.getCause() != null && !(root instanceof UnknownHostException)) {
             root = root.getCause();
         }
         if (root instanceof UnknownHostException) {

@@ -35,8 +35,8 @@ final class RowCache {
     private static final int SWEEP_STEP = 1_000;
 
     private static final int PURGE_STEP = 500;
-    /** Each lost race means that another writer got on; more than a few in a row means that something is wrong. */
-    private static final int MOST_RACES = 10;
+    /** Each lost race means that another writer got on; so many in a row mean that something is wrong. */
+    private static final int MOST_RACES = 100;
     /** 9999-12-31, beyond which Redis refuses some times of expiry; who cares expires nothing. */
     private static final long LAST_EXPIRY_MS = 253_402_300_799_999L;
 

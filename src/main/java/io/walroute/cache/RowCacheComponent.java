@@ -105,7 +105,7 @@ public class RowCacheComponent extends DefaultComponent {
             redis.close();
             redis = null;
             cache = null;
-            getCamelContext().getExecutorServiceManager().shutdownNow(rowReaders);
+            getCamelContext().getExecutorServiceManager().shutdown(rowReaders);
             getCamelContext().getExecutorServiceManager().shutdown(answers);
         }
     }

@@ -11,6 +11,9 @@ final class PgIntervals {
         if (text.startsWith("P") || text.endsWith("infinity")) {
             return text;
         }
+        if (text.isEmpty()) {
+            throw malformed(text);
+        }
         var iso = new StringBuilder(32).append('P');
         int from = 0;
         while (from < text.length()) {

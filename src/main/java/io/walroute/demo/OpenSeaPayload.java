@@ -11,9 +11,9 @@ import java.time.temporal.ChronoUnit;
  *
  * <table>
  * <caption>Fields</caption>
- * <tr><td>sale</td><td>order_hash, listing_id (may be absent for a sale elsewhere), seller, buyer, price_wei, currency</td></tr>
+ * <tr><td>sale</td><td>order_hash, listing_id, seller, buyer, price_wei, currency</td></tr>
  * <tr><td>transfer</td><td>from, to</td></tr>
- * <tr><td>listing</td><td>seller, price_wei, currency, expires_at (ISO-8601, UTC)</td></tr>
+ * <tr><td>listing</td><td>listing_id, seller, price_wei, currency, expires_at (ISO-8601, UTC)</td></tr>
  * <tr><td>cancel</td><td>listing_id</td></tr>
  * </table>
  */
@@ -31,8 +31,8 @@ final class OpenSeaPayload {
 
     static String listing(Listing listing, BigInteger price, String currency) {
         Instant expires = Instant.now().plus(30, ChronoUnit.DAYS).truncatedTo(ChronoUnit.SECONDS);
-        return "{\"seller\": \"%s\", \"price_wei\": \"%s\", \"currency\": \"%s\", \"expires_at\": \"%s\"}"
-                .formatted(listing.seller, price, currency, expires);
+        return "{\"listing_id\": %d, \"seller\": \"%s\", \"price_wei\": \"%s\", \"currency\": \"%s\", \"expires_at\": \"%s\"}"
+                .formatted(listing.id, listing.seller, price, currency, expires);
     }
 
     static String cancel(Listing listing) {

@@ -15,7 +15,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * An embedded PostgreSQL whose every file (binaries, data, log) lies in one folder of the caller's. It listens on 127.0.0.1
- * only, knows the superuser {@code postgres} and asks for no password.
+ * only and knows the superuser {@code postgres}, password {@code postgres}.
  *
  * <p>Not zonky's own {@code EmbeddedPostgres}: that one leaves its binaries in the temporary directory, always turns fsync
  * off, and can't run as root in a plain Docker container. {@code pg_ctl} starts the server in a session of its own, so a
@@ -43,10 +43,32 @@ public final class PostgresServer implements AutoCloseable {
         Files.createDirectories(home);
         var server = new PostgresServer(home, FreePort.any(), Unprivileged.detect());
         PostgresBinaries.unpack(home.resolve("postgresql"));
-        server.user.own(home);
         server.initialise();
-        server.startPostmaster(settings);
+        try {
+            server.startPostmaster(settings);
+        } catch (IOException e) {
+            stopHalfStarted(server, e);
+            throw e;
+        }
         return server;
+    }
+
+    /** A start that was cut short may have left a server behind, which writes its process id only after a moment. */
+    private static void stopHalfStarted(PostgresServer server, IOException cause) {
+        boolean interrupted = Thread.interrupted();
+        try {
+            for (int i = 0; i < 50 && !Files.exists(pidFile(server.folder)); i++) {
+                Thread.sleep(10);
+            }
+            server.close();
+        } catch (IOException e) {
+            cause.addSuppressed(e);
+        } catch (InterruptedException e) {
+            interrupted = true;
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
     }
 
     public int port() {
@@ -77,10 +99,23 @@ public final class PostgresServer implements AutoCloseable {
     }
 
     private void initialise() throws IOException {
+        // A real password check, or a wrong password in a setting would go unnoticed.
+        Path password = Files.writeString(folder.resolve("password"), "postgres\n");
+        user.own(folder);
         run(
                 Duration.ofSeconds(60),
                 "initdb",
-                List.of("-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "--locale-provider=builtin"),
+                List.of(
+                        "-A",
+                        "scram-sha-256",
+                        "--pwfile",
+                        password.toString(),
+                        "-U",
+                        "postgres",
+                        "-E",
+                        "UTF8",
+                        "--locale=C",
+                        "--locale-provider=builtin"),
                 List.of("--builtin-locale=C.UTF-8", "--no-sync", "--no-instructions", "-D", data()));
     }
 

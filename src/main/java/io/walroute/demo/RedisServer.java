@@ -1,6 +1,7 @@
 package io.walroute.demo;
 
 import java.io.BufferedReader;
+import java.io.File;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.net.InetSocketAddress;
@@ -41,16 +42,22 @@ public final class RedisServer implements AutoCloseable {
         Files.createDirectories(home);
         var server = new RedisServer(home, port);
         IOException first = null;
-        for (String executable : executables(home)) {
+        for (Executable executable : executables(home.toFile())) {
             try {
-                server.start(executable);
+                server.start(executable.path());
                 return server;
             } catch (IOException e) {
-                LOG.debug("{} does not start: {}", executable, e.getMessage());
+                LOG.debug("One Redis does not start", e);
                 first = first == null ? e : first;
+                boolean interrupted = Thread.interrupted();
+                server.closeHalfStarted();
+                if (interrupted) {
+                    Thread.currentThread().interrupt();
+                    break;
+                }
             }
         }
-        throw new IOException("Redis did not start: " + (first == null ? "no executable" : first.getMessage()), first);
+        throw new IOException("Redis did not start: " + first.getMessage(), first);
     }
 
     public int port() {
@@ -65,18 +72,30 @@ public final class RedisServer implements AutoCloseable {
         return folder.resolve("redis.pid");
     }
 
-    /** The packaged one; where that lacks a library (libssl 3), its 32-bit sister, which is static; then the system's. */
-    private static List<String> executables(Path folder) throws IOException {
-        String packaged =
-                ExecutableProvider.newJarResourceProvider(folder.toFile()).get().getPath();
-        if (OsArchitecture.detectOSandArchitecture().equals(OsArchitecture.UNIX_x86_64)) {
-            String sister = ExecutableProvider.newProvidedVersionsMap().get(OsArchitecture.UNIX_x86);
-            return List.of(
-                    packaged,
-                    IO.writeResourceToExecutableFile(folder.toFile(), sister).getPath(),
-                    "redis-server");
+    /** A start that was cut short may have left a daemon behind, which writes its process id only after a moment. */
+    private void closeHalfStarted() throws IOException {
+        for (int i = 0; i < 20 && !Files.exists(pidFile(folder)); i++) {
+            pause();
         }
-        return List.of(packaged, "redis-server");
+        close();
+    }
+
+    @FunctionalInterface
+    private interface Executable {
+        String path() throws IOException;
+    }
+
+    /** The packaged one; where that lacks a library (libssl 3), its 32-bit sister, which is static; then the system's. */
+    private static List<Executable> executables(File folder) {
+        Executable packaged =
+                () -> ExecutableProvider.newJarResourceProvider(folder).get().getPath();
+        Executable sister = () -> IO.writeResourceToExecutableFile(
+                        folder, ExecutableProvider.newProvidedVersionsMap().get(OsArchitecture.UNIX_x86))
+                .getPath();
+        Executable installed = () -> "redis-server";
+        return OsArchitecture.detectOSandArchitecture().equals(OsArchitecture.UNIX_x86_64)
+                ? List.of(packaged, sister, installed)
+                : List.of(packaged, installed);
     }
 
     private void start(String executable) throws IOException {

@@ -1,6 +1,7 @@
 package io.walroute.hook;
 
 import io.vertx.core.Promise;
+import io.walroute.change.ChangeEvent;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -10,8 +11,7 @@ final class Batch {
     private static final int MAX_BYTES = 1024 * 1024;
 
     private final int maxSize;
-    private final List<String> eventIds = new ArrayList<>();
-    private final List<byte[]> bodies = new ArrayList<>();
+    private final List<ChangeEvent> events = new ArrayList<>();
     private final List<Promise<Void>> waiting = new ArrayList<>();
     private long bytes;
 
@@ -19,22 +19,21 @@ final class Batch {
         this.maxSize = maxSize;
     }
 
-    boolean hasRoomFor(byte[] body) {
-        return bodies.isEmpty() || bodies.size() < maxSize && bytes + body.length <= MAX_BYTES;
+    boolean hasRoomFor(ChangeEvent event) {
+        return events.isEmpty() || events.size() < maxSize && bytes + event.toJson().length <= MAX_BYTES;
     }
 
-    void add(String eventId, byte[] body, Promise<Void> promise) {
-        eventIds.add(eventId);
-        bodies.add(body);
+    void add(ChangeEvent event, Promise<Void> promise) {
+        events.add(event);
         waiting.add(promise);
-        bytes += body.length;
+        bytes += event.toJson().length;
     }
 
     boolean isFull() {
-        return bodies.size() >= maxSize || bytes >= MAX_BYTES;
+        return events.size() >= maxSize || bytes >= MAX_BYTES;
     }
 
     Delivery toDelivery() {
-        return new Delivery(HookBody.webhookId(eventIds), HookBody.array(bodies), waiting);
+        return new Delivery(events, true, waiting);
     }
 }

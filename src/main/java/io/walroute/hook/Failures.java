@@ -69,9 +69,19 @@ final class Failures {
             return "got no answer: " + where + " closed the connection";
         }
         if (cause instanceof SSLException) {
-            return "could not agree on TLS with " + where + ": " + printable(String.valueOf(cause.getMessage()));
+            return "could not agree on TLS with " + where + ": "
+                    + printable(String.valueOf(root(cause).getMessage()));
         }
         return "got no answer from " + where + ": " + printable(String.valueOf(cause));
+    }
+
+    /** What TLS stumbled over stands at the bottom of several wrappings. */
+    private static Throwable root(Throwable cause) {
+        Throwable root = cause;
+        while (root.getCause() != null && root.getCause() != root) {
+            root = root.getCause();
+        }
+        return root;
     }
 
     /** One line of printable characters. */

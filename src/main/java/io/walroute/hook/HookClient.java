@@ -103,10 +103,11 @@ final class HookClient {
      */
     Future<Void> send(ChangeEvent event, boolean alone) {
         Promise<Void> promise = Promise.promise();
-        byte[] body = HookBody.of(event);
+        // Computed here and kept by the event: the event loop is no place for megabytes of JSON.
+        event.toJson();
         eventLoop.runOnContext(now -> {
             try {
-                accept(event.id(), body, alone, promise);
+                accept(event, alone, promise);
             } catch (RuntimeException | Error e) {
                 // Whatever it is: an exchange that never ends would hold its key, and at last the slot, for ever.
                 promise.tryFail(failures.of(e));
@@ -157,25 +158,24 @@ final class HookClient {
         return done.future();
     }
 
-    private void accept(String eventId, byte[] body, boolean alone, Promise<Void> promise) {
-        if (settings.batchSize() == 1) {
-            enqueue(new Delivery(HookBody.webhookId(eventId), body, List.of(promise)));
-        } else if (alone) {
-            enqueue(new Delivery(HookBody.webhookId(eventId), HookBody.array(List.of(body)), List.of(promise)));
+    private void accept(ChangeEvent event, boolean alone, Promise<Void> promise) {
+        boolean batched = settings.batchSize() > 1;
+        if (batched && !alone) {
+            collect(event, promise);
         } else {
-            collect(eventId, body, promise);
+            enqueue(new Delivery(List.of(event), batched, List.of(promise)));
         }
     }
 
-    private void collect(String eventId, byte[] body, Promise<Void> promise) {
-        if (batch != null && !batch.hasRoomFor(body)) {
+    private void collect(ChangeEvent event, Promise<Void> promise) {
+        if (batch != null && !batch.hasRoomFor(event)) {
             enqueue(takeBatch());
         }
         if (batch == null) {
             batch = new Batch(settings.batchSize());
             batchTimer = vertx.setTimer(settings.batchDelay().toMillis(), due -> enqueue(takeBatch()));
         }
-        batch.add(eventId, body, promise);
+        batch.add(event, promise);
         if (batch.isFull()) {
             enqueue(takeBatch());
         }
@@ -223,8 +223,7 @@ final class HookClient {
     private void attempt(Delivery delivery) {
         long startNanos = System.nanoTime();
         // Composed, so that whatever is thrown becomes the attempt's failure.
-        Future<Answer> answer =
-                Future.succeededFuture(delivery).compose(each -> transport.post(headers(each), each.body()));
+        Future<Answer> answer = Future.succeededFuture(delivery).compose(this::post);
         answer.onComplete(answered -> {
             var took = Duration.ofNanos(System.nanoTime() - startNanos);
             gate.finished();
@@ -315,16 +314,19 @@ final class HookClient {
         return new HookUnavailableException(settings.name(), "is stopping", null);
     }
 
-    private MultiMap headers(Delivery delivery) {
+    private Future<Answer> post(Delivery delivery) {
+        byte[] body = delivery.body();
+        return transport.post(headers(delivery.webhookId(), body), body);
+    }
+
+    private MultiMap headers(String webhookId, byte[] body) {
         long seconds = Instant.now().getEpochSecond();
         MultiMap headers = MultiMap.caseInsensitiveMultiMap()
                 .set("User-Agent", "walroute")
                 .set("Content-Type", "application/json")
-                .set(WebhookSignature.ID, delivery.webhookId())
+                .set(WebhookSignature.ID, webhookId)
                 .set(WebhookSignature.TIMESTAMP, Long.toString(seconds))
-                .set(
-                        WebhookSignature.SIGNATURE,
-                        WebhookSignature.sign(settings.secrets(), delivery.webhookId(), seconds, delivery.body()));
+                .set(WebhookSignature.SIGNATURE, WebhookSignature.sign(settings.secrets(), webhookId, seconds, body));
         settings.headers().forEach(headers::set);
         return headers;
     }

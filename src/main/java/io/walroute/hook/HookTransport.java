@@ -53,14 +53,17 @@ final class HookTransport {
         this.settings = settings;
         guard = settings.guard();
         lookup = new HostLookup(settings.host(), resolver, workers);
-        client = vertx.createHttpClient(
-                new HttpClientOptions(options)
+        client = vertx.httpClientBuilder()
+                .with(new HttpClientOptions(options)
                         .setProtocolVersion(HttpVersion.HTTP_1_1)
                         .setKeepAlive(true)
                         .setKeepAliveTimeout(IDLE_CONNECTION_SECONDS)
                         .setConnectTimeout((int) settings.timeout().toMillis())
-                        .setVerifyHost(true),
-                new PoolOptions().setHttp1MaxSize(settings.concurrency()));
+                        .setVerifyHost(true))
+                .with(new PoolOptions().setHttp1MaxSize(settings.concurrency()))
+                // Each attempt tells its own failure; without a handler Vert.x logs it once more.
+                .withConnectHandler(connection -> connection.exceptionHandler(told -> {}))
+                .build();
         String rawPath = settings.url().getRawPath();
         String query = settings.url().getRawQuery();
         path = (rawPath == null || rawPath.isEmpty() ? "/" : rawPath) + (query == null ? "" : "?" + query);

@@ -14,6 +14,9 @@ import org.apache.kafka.connect.data.SchemaBuilder;
  * <p>Registered by the connector's options {@code converters=text} and {@code text.type=} this class's name. It also needs
  * {@code include.unknown.datatypes=true}, {@code driver.options=}{@link #DRIVER_OPTIONS} and a JVM in UTC, whose zone the
  * driver imposes on the session: arrays and ranges of timestamps come as the server prints them.
+ *
+ * <p>What no converter can mend, since Debezium has parsed the text before: an interval {@code infinity} (PostgreSQL 17)
+ * arrives as zero; an interval of 2^31 hours or more, and a timetz whose offset has seconds, end the engine.
  */
 public final class TextConverter implements CustomConverter<SchemaBuilder, RelationalColumn> {
     /** What a schema's name begins with; the rest is the type's name in pg_type. */
@@ -23,8 +26,9 @@ public final class TextConverter implements CustomConverter<SchemaBuilder, Relat
     /**
      * The driver's {@code options}, for roles and databases with settings of their own: {@code bytea_output=escape} makes
      * Debezium read wrong bytes in silence, fewer {@code extra_float_digits} round, another {@code IntervalStyle} changes
-     * intervals inside arrays, another currency in {@code lc_monetary} ends the engine. DateStyle and TimeZone are not
-     * here: the driver sets them itself, after these.
+     * intervals inside arrays, a decimal comma in {@code lc_monetary} ends the engine. Money is printed as lc_monetary=C
+     * prints it, then: with a dollar sign and two decimals, where the database's currency has none, too. DateStyle and
+     * TimeZone are not here, for the driver sets both itself, after these.
      */
     public static final String DRIVER_OPTIONS =
             "-c bytea_output=hex -c extra_float_digits=1 -c IntervalStyle=postgres -c lc_monetary=C";

@@ -82,10 +82,10 @@ class RowCacheFaultTest {
 
     @Test
     void a_silent_redis_counts_as_unreachable() {
-        start();
+        it = new TestCache(server, null, Duration.ofSeconds(1));
         it.apply(insert(1, 1, "a"));
-        it.redis.clientPause(3_000);
-        fails(write(2), "no answer for 500 ms");
+        it.redis.clientPause(4_000);
+        fails(write(2), "no answer for 1000 ms");
         await().atMost(Duration.ofSeconds(20)).until(() -> it.pipeline.problem().isEmpty());
         assertThat(it.apply(update(3, 1, "c"))).isEqualTo(Outcome.WRITTEN);
     }

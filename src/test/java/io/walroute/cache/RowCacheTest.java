@@ -359,6 +359,23 @@ class RowCacheTest {
     }
 
     @Test
+    void a_moved_half_row_takes_nothing_from_a_later_row_at_its_former_key() {
+        it.apply(whole(5, 1, "another row", "B5"));
+        assertThat(it.apply(half(3, 2, "a").oldRow(columns("id", 1L)).build())).isEqualTo(Outcome.REMOVED);
+        assertThat(it.redis.keys("items:*")).containsExactly("items:1");
+    }
+
+    @Test
+    void a_half_row_is_completed_anew_when_its_entry_changes_meanwhile() {
+        it.apply(whole(1, 1, "a", "B1"));
+        try (var other = new TestCache(Redis.shared())) {
+            it.beforeNextAnswer(() -> other.apply(whole(2, 1, "b", "B2")));
+            assertThat(it.apply(half(3, 1, "c").build())).isEqualTo(Outcome.WRITTEN);
+        }
+        assertThat(get("items:1")).contains("\"c\"").contains("\"B2\"");
+    }
+
+    @Test
     void writers_that_race_leave_the_newest_whole_row() {
         try (var second = new TestCache(Redis.shared())) {
             for (long id = 1; id <= 50; id++) {

@@ -12,6 +12,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 
 /** A row cache without Camel on a Redis, and a second client to look at what it did. */
 final class TestCache implements AutoCloseable {
@@ -22,18 +23,38 @@ final class TestCache implements AutoCloseable {
     final RedisCommands<String, String> redis;
     private final RedisClient client;
     private final ExecutorService executor = Executors.newFixedThreadPool(2);
+    private final AtomicReference<Runnable> beforeNextAnswer = new AtomicReference<>();
 
     TestCache(Redis server) {
         this(server, null);
     }
 
     TestCache(Redis server, RowSource rows) {
-        var settings = new CacheSettings(server.url(), "", Map.of(), Duration.ofMillis(500), 256);
-        pipeline = new RedisPipeline(settings, executor, commands -> commands.ping());
+        this(server, rows, Duration.ofSeconds(5));
+    }
+
+    TestCache(Redis server, RowSource rows, Duration timeout) {
+        var settings = new CacheSettings(server.url(), "", Map.of(), timeout, 256);
+        pipeline = new RedisPipeline(settings, this::answer, commands -> commands.ping());
         cache = new RowCache(pipeline, rows, executor);
         pipeline.start();
         client = RedisClient.create(RedisURI.create(server.url()));
         redis = client.connect().sync();
+    }
+
+    private void answer(Runnable task) {
+        executor.execute(() -> {
+            Runnable first = beforeNextAnswer.getAndSet(null);
+            if (first != null) {
+                first.run();
+            }
+            task.run();
+        });
+    }
+
+    /** Runs something between Redis' next answer and what is made of it. */
+    void beforeNextAnswer(Runnable action) {
+        beforeNextAnswer.set(action);
     }
 
     RowCache.Outcome apply(ChangeEvent event) {

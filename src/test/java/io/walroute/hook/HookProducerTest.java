@@ -121,11 +121,11 @@ class HookProducerTest {
     @Test
     void a_redirect_is_a_failure_and_not_followed() {
         receiver.otherwise(request -> request.uri().startsWith("/hooks")
-                ? Answer.status(307).with("Location", "http://127.0.0.1:" + receiver.port() + "/elsewhere")
+                ? Answer.status(303).with("Location", "http://127.0.0.1:" + receiver.port() + "/elsewhere")
                 : Answer.status(200));
 
         assertThat(rig().attempt(change(1)))
-                .hasMessage("hook:partner answered 307, a redirect, which is not followed. "
+                .hasMessage("hook:partner answered 303, a redirect, which is not followed. "
                         + "Set walroute.hook.partner.url to the final URL");
         assertThat(receiver.requests()).hasSize(1);
     }
@@ -154,7 +154,10 @@ class HookProducerTest {
 
         assertThat(rig().attempt(change(1)).getStatus()).isEqualTo(500);
         assertThat(rig.attempt(change(2))).isNull();
-        assertThat(rig.attempt(change(3))).as("on a new connection").isNull();
+        assertThat(rig.attempt(change(3))).isNull();
+        assertThat(receiver.connections())
+                .as("a connection whose answer was not read to its end is not used again")
+                .isEqualTo(3);
     }
 
     @Test

@@ -48,7 +48,7 @@ final class HookRig implements AutoCloseable {
 
     private static HookSettings settings(URI url, String... more) {
         var keys = new HashMap<>(
-                Map.of("url", url.toString(), "secret", SECRET, "allow-networks", "127.0.0.0/8", "timeout", "2s"));
+                Map.of("url", url.toString(), "secret", SECRET, "allow-networks", "127.0.0.0/8", "timeout", "20s"));
         for (int i = 0; i < more.length; i += 2) {
             keys.put(more[i], more[i + 1]);
         }
