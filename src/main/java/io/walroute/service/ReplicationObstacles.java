@@ -1,7 +1,5 @@
 package io.walroute.service;
 
-import io.walroute.settings.DatabaseUrl;
-import io.walroute.settings.Settings;
 import io.walroute.slot.Finding;
 import io.walroute.slot.ReplicationCheck;
 import io.walroute.slot.ReplicationTarget;
@@ -13,18 +11,8 @@ import java.util.Optional;
 final class ReplicationObstacles implements SlotCheck {
     private final ReplicationTarget target;
 
-    ReplicationObstacles(Settings settings) {
-        DatabaseUrl url = settings.databaseUrl();
-        target = new ReplicationTarget(
-                url.jdbcUrl(), url.properties(), settings.replicationSlot(), settings.publicationName());
-    }
-
-    /** What somebody has to change before a start makes sense; empty if nothing, or if only waiting helps. */
-    Optional<String> misconfiguration() {
-        return ReplicationCheck.findings(target).stream()
-                .filter(finding -> finding.kind() != Finding.Kind.STANDBY)
-                .map(Finding::line)
-                .findFirst();
+    ReplicationObstacles(ReplicationTarget target) {
+        this.target = target;
     }
 
     @Override

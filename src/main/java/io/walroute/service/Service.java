@@ -96,9 +96,6 @@ public final class Service implements AutoCloseable {
 
     private void start(boolean reload) {
         checkRoutesFolder();
-        new ReplicationObstacles(settings).misconfiguration().ifPresent(line -> {
-            throw new ServiceException(line);
-        });
         checkPort("WEBSOCKET_PORT", settings.notifyHost(), settings.websocketPort());
         checkPort("MANAGEMENT_PORT", settings.managementHost(), settings.managementPort());
         openStore();
@@ -152,7 +149,7 @@ public final class Service implements AutoCloseable {
         c.setPublicationName(settings.publicationName());
         c.setPollIntervalMs(settings.pollInterval().toMillis());
         wal.setEpoch(store.epoch());
-        wal.setSlotCheck(new ReplicationObstacles(settings));
+        wal.setSlotCheck(new ReplicationObstacles(settings.replicationTarget()));
         wal.setEndpointDefaults(endpoint -> {
             endpoint.setMaxInFlight(settings.maxInFlight());
             endpoint.setMaxInFlightBytes(settings.maxInFlightBytes());
