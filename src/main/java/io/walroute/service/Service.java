@@ -61,7 +61,7 @@ public final class Service implements AutoCloseable {
     private final Main main = new Main();
     private final PrometheusMeterRegistry meters = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
     private final Health health = new Health();
-    private final TableRoutes tableRoutes = new TableRoutes();
+    private final TableRoute tableRoute = new TableRoute();
     private final LanesComponent lanes = new LanesComponent();
     private final WalComponent wal = new WalComponent();
     private final List<String> off = new ArrayList<>();
@@ -105,10 +105,14 @@ public final class Service implements AutoCloseable {
         lanes.setDisabled(String.join(",", off));
         main.bind("lanes", lanes);
         main.bind("audit", new AuditComponent(new AuditSettings(settings.auditKeep()), store));
-        main.bind("dead-letter", new DeadLetterComponent(store));
+        var deadLetters = new DeadLetterComponent(store);
+        // Two instances that redrive from one store would overtake each other: only the one with the slot may.
+        deadLetters.setRedriving(
+                () -> walStatus().filter(wal -> wal.state() == WalStatus.State.STREAMING).isPresent());
+        main.bind("dead-letter", deadLetters);
         main.bind("store", store);
         main.bind("walroute", database);
-        main.bind("tableRoutes", tableRoutes);
+        main.bind("tableRoute", tableRoute);
         main.bind("context", new ContextBean());
         main.bind(MicrometerConstants.METRICS_REGISTRY_NAME, meters);
         describeHealth();
@@ -331,7 +335,9 @@ public final class Service implements AutoCloseable {
         p.setProperty("camel.metrics.enabled", "true");
         p.setProperty("camel.metrics.path", "/observe/metrics");
         p.setProperty("camel.metrics.binders", "jvm-memory,jvm-gc,processor,uptime");
-        p.setProperty("camel.metrics.enable-exchange-event-notifier", "false"); // costs more than a route
+        // Both cost as much for each change as routing it does; JMX counts routes, walroute's own meters count changes.
+        p.setProperty("camel.metrics.enable-exchange-event-notifier", "false");
+        p.setProperty("camel.metrics.enable-route-policy", "false");
         if (!loopback) {
             LOG.info(
                     "Jolokia is off: the management port is bound to {}, where anybody could reach it",
@@ -370,7 +376,7 @@ public final class Service implements AutoCloseable {
         @Override
         public void notify(CamelEvent event) {
             if (event instanceof CamelEvent.RouteEvent) {
-                tableRoutes.forget();
+                tableRoute.forget();
             }
         }
     }
