@@ -61,6 +61,24 @@ class ApplicationPropertiesTest {
                 .containsExactlyElementsOf(known);
     }
 
+    @Test
+    void the_readme_names_only_settings_that_there_are() throws IOException {
+        String readme = Files.readString(Path.of("README.md"));
+        List<String> keys = Pattern.compile("`((walroute\\.|[A-Z]+_)[\\w.-]+)(=[^`]*)?`")
+                .matcher(readme)
+                .results()
+                .map(found -> found.group(1).replace("NAME", "partner").replace("TABLE", "listings"))
+                .filter(key -> !key.equals("WALROUTE_SOME_KEY") && !key.equals("walroute.some-key"))
+                .toList();
+
+        assertThat(keys).contains("walroute.tables");
+        assertThat(keys)
+                .allSatisfy(key -> assertThat(Setting.ofKey(key).isPresent()
+                                || Setting.ofEnvironment(key).isPresent())
+                        .as(key)
+                        .isTrue());
+    }
+
     private static String comment(Setting setting) {
         String sentence = setting.description().replaceFirst("\\.$", "");
         return "# " + sentence + (setting.kind() == Kind.HOOK ? "." : " (" + setting.type() + ").");

@@ -75,7 +75,7 @@ class DatabaseUrlTest {
         var server = Postgres.newDatabase();
         server.execute("CREATE DATABASE \"ü \"\"q\"\" 50%\"");
         try {
-            var url = DatabaseUrl.parse("postgresql://postgres:postgres@localhost:" + server.port()
+            var url = DatabaseUrl.parse("postgresql://postgres:postgres@" + server.host() + ":" + server.port()
                     + "/%C3%BC%20%22q%22%2050%25?application_name=x%20y");
             try (var connection = url.connect();
                     var row = connection

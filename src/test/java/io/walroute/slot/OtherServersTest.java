@@ -8,7 +8,6 @@ import io.walroute.slot.Finding.Kind;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import org.awaitility.Awaitility;
 import org.junit.jupiter.api.DisplayNameGeneration;
 import org.junit.jupiter.api.DisplayNameGenerator.ReplaceUnderscores;
 import org.junit.jupiter.api.Test;
@@ -48,13 +47,8 @@ class OtherServersTest {
                     .extracting(Finding::fault)
                     .containsExactly(Fault.PUBLICATION_MISSING, Fault.SLOT_MISSING, Fault.NO_FREE_SLOT);
 
-            // A wrong password, on a server that asks for one.
-            server.execute(
-                    "CREATE ROLE locked LOGIN REPLICATION PASSWORD 'right'", "CREATE PUBLICATION pub FOR TABLE t");
-            server.allowFirst("host all locked all scram-sha-256");
-            assertPassword(server);
-
             // The slot falls behind further than the server keeps.
+            server.execute("CREATE PUBLICATION pub FOR TABLE t");
             assertThat(ReplicationCheck.findings(server.target("taken"))).isEmpty();
             loseSlot(server);
             try (var connection = server.connect()) {
@@ -86,28 +80,6 @@ class OtherServersTest {
                             "All 0 WAL senders of the server are in use. Raise max_wal_senders in postgresql.conf and"
                                     + " restart PostgreSQL"));
         }
-    }
-
-    private static void assertPassword(OwnServer server) {
-        // The reload takes a moment to reach the process that accepts connections.
-        Awaitility.await()
-                .untilAsserted(() -> assertThat(ReplicationCheck.findings(server.target("locked", "wrong", "taken")))
-                        .singleElement()
-                        .satisfies(finding -> {
-                            assertThat(finding.fault()).isEqualTo(Fault.LOGIN_REFUSED);
-                            assertThat(finding.kind()).isEqualTo(Kind.CONFIGURATION);
-                            assertThat(finding.line())
-                                    .contains("refuses the password of user locked. Correct DATABASE_URL")
-                                    .doesNotContain("wrong");
-                        }));
-        assertThat(ReplicationCheck.findings(server.target("locked", "right", "taken")))
-                .isEmpty();
-        assertThat(ReplicationCheck.findings(server.target("locked", null, "taken")))
-                .singleElement()
-                .satisfies(finding -> {
-                    assertThat(finding.fault()).isEqualTo(Fault.LOGIN_REFUSED);
-                    assertThat(finding.line()).contains("asks for a password of user locked");
-                });
     }
 
     private static void loseSlot(OwnServer server) throws Exception {

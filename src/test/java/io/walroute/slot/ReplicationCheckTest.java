@@ -55,7 +55,7 @@ class ReplicationCheckTest {
     void a_role_without_the_replication_privilege_is_told_the_statement_that_gives_it() {
         database.execute("CREATE PUBLICATION pub FOR ALL TABLES", createSlot("pgoutput"));
         String role = "Rôle \"" + database.name();
-        database.execute("CREATE ROLE " + Quote.identifier(role) + " LOGIN");
+        database.execute("CREATE ROLE " + Quote.identifier(role) + " LOGIN PASSWORD 'postgres'");
         try {
             assertThat(ReplicationCheck.findings(target(role)))
                     .containsExactly(new Finding(
@@ -111,11 +111,15 @@ class ReplicationCheckTest {
             String pid = database.query("SELECT active_pid FROM pg_replication_slots WHERE slot_name = '" + slot + "'");
 
             assertThat(ReplicationCheck.findings(target("postgres")))
-                    .containsExactly(new Finding(
-                            Kind.STANDBY,
-                            Fault.SLOT_ACTIVE,
-                            "The replication slot " + slot + " is in use by process " + pid
-                                    + " (first instance 127.0.0.1). Waiting for it as a standby"));
+                    .singleElement()
+                    .satisfies(finding -> {
+                        assertThat(finding.kind()).isEqualTo(Kind.STANDBY);
+                        assertThat(finding.fault()).isEqualTo(Fault.SLOT_ACTIVE);
+                        assertThat(finding.line())
+                                .startsWith("The replication slot " + slot + " is in use by process " + pid
+                                        + " (first instance ")
+                                .endsWith("). Waiting for it as a standby");
+                    });
             try (Connection connection = database.connect()) {
                 SlotInfo info = SlotInfo.read(connection, slot).orElseThrow();
                 assertThat(info.active()).isTrue();
@@ -134,19 +138,30 @@ class ReplicationCheckTest {
                 .containsExactly(new Finding(
                         Kind.CONFIGURATION,
                         Fault.DATABASE_MISSING,
-                        "PostgreSQL at localhost:" + database.port()
+                        "PostgreSQL at " + server()
                                 + " has no such database: database \"no_such\" does not exist. Correct DATABASE_URL"));
     }
 
     @Test
-    void a_role_that_is_not_there_is_told() {
-        assertThat(ReplicationCheck.findings(target("nobody")))
+    void a_wrong_or_missing_password_and_an_unknown_role_are_told_without_the_password() {
+        String url = "jdbc:postgresql://" + server() + "/" + database.name();
+
+        assertThat(ReplicationCheck.findings(target(url, Map.of("user", "postgres", "password", "s3cret"))))
                 .containsExactly(new Finding(
                         Kind.CONFIGURATION,
                         Fault.LOGIN_REFUSED,
-                        "PostgreSQL at localhost:" + database.port()
-                                + " refuses user nobody: role \"nobody\" does not exist."
-                                + " Correct DATABASE_URL, or the server's pg_hba.conf"));
+                        "PostgreSQL at " + server() + " refuses the password of user postgres. Correct DATABASE_URL"));
+        assertThat(ReplicationCheck.findings(target("nobody")))
+                .singleElement()
+                .extracting(Finding::line)
+                .isEqualTo("PostgreSQL at " + server() + " refuses the password of user nobody. Correct DATABASE_URL");
+        assertThat(ReplicationCheck.findings(target(url, Map.of("user", "postgres"))))
+                .containsExactly(new Finding(
+                        Kind.CONFIGURATION,
+                        Fault.LOGIN_REFUSED,
+                        "PostgreSQL at " + server()
+                                + " asks for a password of user postgres, and DATABASE_URL has none. Write"
+                                + " postgresql://user:password@…"));
     }
 
     @Test
@@ -190,8 +205,8 @@ class ReplicationCheckTest {
     @Test
     void tls_that_the_server_does_not_speak_is_told() {
         var target = target(
-                "jdbc:postgresql://localhost:" + database.port() + "/" + database.name(),
-                Map.of("user", "postgres", "sslmode", "require"));
+                "jdbc:postgresql://" + server() + "/" + database.name(),
+                Map.of("user", "postgres", "password", "postgres", "sslmode", "require"));
 
         assertThat(ReplicationCheck.findings(target)).singleElement().satisfies(finding -> {
             assertThat(finding.fault()).isEqualTo(Fault.TLS);
@@ -224,7 +239,7 @@ class ReplicationCheckTest {
     @Test
     void a_heartbeat_stands_in_the_wal_and_the_server_tells_who_it_is() throws Exception {
         String role = "plain_" + database.name();
-        database.execute("CREATE ROLE " + role + " LOGIN");
+        database.execute("CREATE ROLE " + role + " LOGIN PASSWORD 'postgres'");
         try (Connection connection = target(role).connect()) {
             ServerInfo before = ServerInfo.read(connection);
             var lsn = Heartbeat.emit(connection, "7");
@@ -249,7 +264,11 @@ class ReplicationCheckTest {
     }
 
     private ReplicationTarget target(String name, String user) {
-        return target("jdbc:postgresql://localhost:" + database.port() + "/" + name, Map.of("user", user));
+        return target("jdbc:postgresql://" + server() + "/" + name, Map.of("user", user, "password", "postgres"));
+    }
+
+    private String server() {
+        return database.host() + ":" + database.port();
     }
 
     private ReplicationTarget target(String jdbcUrl, Map<String, String> properties) {
@@ -259,12 +278,12 @@ class ReplicationCheckTest {
     private Connection replicationConnection() throws Exception {
         var properties = new Properties();
         properties.put("user", "postgres");
+        properties.put("password", "postgres");
         properties.put("replication", "database");
         properties.put("preferQueryMode", "simple");
         properties.put("assumeMinServerVersion", "10");
         properties.put("ApplicationName", "first instance");
-        return DriverManager.getConnection(
-                "jdbc:postgresql://127.0.0.1:" + database.port() + "/" + database.name(), properties);
+        return DriverManager.getConnection("jdbc:postgresql://" + server() + "/" + database.name(), properties);
     }
 
     private PGReplicationStream stream(Connection connection) throws Exception {

@@ -166,7 +166,8 @@ class SetupTest {
                 List.of(new TableName(schema, table)),
                 Map.of(new TableName(schema, table), ReplicaIdentity.parse("index:\"İndex '1'\"")),
                 Set.of());
-        var target = new ReplicationTarget(jdbcUrl(), Map.of("user", "postgres"), slot, "Pub \"1\" 'ü'");
+        var target = new ReplicationTarget(
+                jdbcUrl(), Map.of("user", "postgres", "password", "postgres"), slot, "Pub \"1\" 'ü'");
         try (Connection connection = target.connect()) {
             var setup = new Setup(connection, target);
 
@@ -237,7 +238,9 @@ class SetupTest {
     @Test
     void a_user_without_rights_is_told_how_somebody_else_can_do_it() throws Exception {
         String role = "limited_" + database.name();
-        database.execute("CREATE TABLE a (id int PRIMARY KEY)", "CREATE ROLE " + role + " LOGIN REPLICATION");
+        database.execute(
+                "CREATE TABLE a (id int PRIMARY KEY)",
+                "CREATE ROLE " + role + " LOGIN REPLICATION PASSWORD 'postgres'");
         try (Connection connection = target(role).connect()) {
             var setup = new Setup(connection, target(role));
             var plan = setup.plan(wanted(List.of("a"), Map.of()));
@@ -340,10 +343,10 @@ class SetupTest {
     }
 
     private ReplicationTarget target(String user) {
-        return new ReplicationTarget(jdbcUrl(), Map.of("user", user), slot, "pub");
+        return new ReplicationTarget(jdbcUrl(), Map.of("user", user, "password", "postgres"), slot, "pub");
     }
 
     private String jdbcUrl() {
-        return "jdbc:postgresql://localhost:" + database.port() + "/" + database.name();
+        return "jdbc:postgresql://" + database.host() + ":" + database.port() + "/" + database.name();
     }
 }
