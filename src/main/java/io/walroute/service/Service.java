@@ -19,6 +19,7 @@ import io.walroute.notify.NotifySettings;
 import io.walroute.settings.Settings;
 import io.walroute.settings.SettingsException;
 import io.walroute.source.ChangeConversions;
+import io.walroute.source.TextConverter;
 import io.walroute.source.WalComponent;
 import io.walroute.source.WalConsumer;
 import io.walroute.source.WalStatus;
@@ -139,14 +140,17 @@ public final class Service implements AutoCloseable {
         c.setDatabaseDbname(url.database());
         c.setDatabaseUser(url.user());
         c.setDatabasePassword(url.password() == null ? "" : url.password());
-        url.parameters().forEach((name, value) -> {
+        url.properties().forEach((name, value) -> {
             switch (name) {
+                case "user", "password" -> {}
                 case "sslmode" -> c.setDatabaseSslmode(value);
                 case "sslrootcert" -> c.setDatabaseSslrootcert(value);
                 case "sslcert" -> c.setDatabaseSslcert(value);
                 case "sslkey" -> c.setDatabaseSslkey(value);
                 case "sslpassword" -> c.setDatabaseSslpassword(value);
-                default -> LOG.debug("{} is not for the replication connection", name);
+                case "options" ->
+                    c.getAdditionalProperties().put("driver.options", TextConverter.DRIVER_OPTIONS + " " + value);
+                default -> c.getAdditionalProperties().put("driver." + name, value);
             }
         });
         c.setSlotName(settings.replicationSlot());
