@@ -48,8 +48,10 @@ final class SqliteDatabase extends Database {
         }
         SQLiteConfig config = common();
         config.setSynchronous(SynchronousMode.FULL);
-        // Waits for a foreign writer at BEGIN, where SQLite does wait, not in mid-transaction, where it fails at once.
-        config.setTransactionMode(TransactionMode.IMMEDIATE);
+        // Deliberately not IMMEDIATE: the driver begins the next transaction as soon as it has committed one, and an
+        // idle
+        // store would keep every other writer out. A deferred one takes the lock, and waits for it, at its first write.
+        config.setTransactionMode(TransactionMode.DEFERRED);
         // 16 MB of pages: the audit log's indexes are written in the middle.
         config.setCacheSize(-16_000);
         config.setJournalSizeLimit(64 << 20);
