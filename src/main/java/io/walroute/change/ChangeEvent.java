@@ -30,8 +30,10 @@ public final class ChangeEvent {
     private final boolean replayed;
     private final String id;
 
-    // Computed once and only when asked for; a race computes an equal value twice.
-    private byte[] json;
+    // Computed once and only when asked for; a race computes an equal value twice. An array needs volatile for its
+    // bytes
+    // to be seen by the thread that sees the array; a String does not.
+    private volatile byte[] json;
     private String keyText;
 
     private ChangeEvent(Builder b) {
@@ -48,7 +50,13 @@ public final class ChangeEvent {
         xid = b.xid;
         snapshot = b.snapshot;
         replayed = b.replayed;
-        id = b.id != null ? b.id : EventId.of(version, schema, table);
+        id = b.id != null ? b.id : id(b);
+    }
+
+    private String id(Builder b) {
+        return operation == Operation.READ
+                ? EventId.ofRead(version, schema, table, b.backfill, keyText())
+                : EventId.of(version, schema, table);
     }
 
     /** The same for the same change however often it is delivered; different for any two changes. Opaque. */
@@ -156,10 +164,12 @@ public final class ChangeEvent {
 
     /** The contract's JSON, UTF-8. Encoded once: callers must not change the array. */
     public byte[] toJson() {
-        if (json == null) {
-            json = ChangeJson.write(this);
+        byte[] bytes = json;
+        if (bytes == null) {
+            bytes = ChangeJson.write(this);
+            json = bytes;
         }
-        return json;
+        return bytes;
     }
 
     /**
@@ -274,6 +284,7 @@ public final class ChangeEvent {
         private boolean snapshot;
         private boolean replayed;
         private String id;
+        private String backfill = "";
 
         private Builder(Operation operation, String schema, String table, Instant timestamp, Version version) {
             this.operation = operation;
@@ -330,7 +341,13 @@ public final class ChangeEvent {
             return this;
         }
 
-        /** Left out, the id follows from version, schema and table. */
+        /** The name of the backfill that read the row: a part of the id of a {@link Operation#READ}. */
+        public Builder backfill(String name) {
+            backfill = name;
+            return this;
+        }
+
+        /** Left out, the id follows from version, schema and table, and for a READ from backfill and key. */
         public Builder id(String value) {
             id = value;
             return this;

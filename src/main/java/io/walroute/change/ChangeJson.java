@@ -5,29 +5,42 @@ import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
+import com.fasterxml.jackson.core.StreamWriteFeature;
+import com.fasterxml.jackson.core.io.JsonStringEncoder;
+import com.fasterxml.jackson.core.json.JsonWriteFeature;
 import com.fasterxml.jackson.core.util.ByteArrayBuilder;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.time.Instant;
-import java.time.ZoneOffset;
-import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** A change event as JSON and back, by Jackson's streaming API: this runs for every change. */
+/**
+ * A change event as JSON and back, by Jackson's streaming API: this runs for every change. What was read is written again
+ * byte for byte, however a jsonb value's numbers, blanks and escapes look: they stay the text that PostgreSQL sent.
+ */
 public final class ChangeJson {
-    // A jsonb value may have 1 GB, a numeric 147,455 digits; what PostgreSQL sent must be readable again.
     private static final JsonFactory FACTORY = JsonFactory.builder()
+            // A jsonb value may have 1 GB, a numeric 147,455 digits; what PostgreSQL sent must be readable again. Depth
+            // costs no stack here.
             .streamReadConstraints(StreamReadConstraints.builder()
                     .maxStringLength(Integer.MAX_VALUE)
                     .maxNumberLength(Integer.MAX_VALUE)
-                    .maxNestingDepth(10_000)
+                    .maxNameLength(Integer.MAX_VALUE)
+                    .maxNestingDepth(Integer.MAX_VALUE)
                     .build())
+            // Names inside of jsonb are data: interning them, or giving up when many hash alike, is for schemas.
+            .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
+            .disable(JsonFactory.Feature.FAIL_ON_SYMBOL_HASH_OVERFLOW)
+            // Without it, four-byte characters are written as two escapes.
+            .enable(JsonWriteFeature.COMBINE_UNICODE_SURROGATES_IN_UTF8)
+            // The fewest digits that mean the same number, as PostgreSQL prints floats.
+            .enable(StreamWriteFeature.USE_FAST_DOUBLE_WRITER)
             .build();
-    // Always six digits: PostgreSQL counts in microseconds, and texts of one width sort as times.
-    private static final DateTimeFormatter MICROSECONDS =
-            DateTimeFormatter.ofPattern("uuuu-MM-dd'T'HH:mm:ss.SSSSSS'Z'").withZone(ZoneOffset.UTC);
 
     private ChangeJson() {}
 
@@ -39,7 +52,7 @@ public final class ChangeJson {
             out.writeStringField("operation", e.operation().name());
             out.writeStringField("schema", e.schema());
             out.writeStringField("table", e.table());
-            out.writeStringField("timestamp", MICROSECONDS.format(e.timestamp()));
+            out.writeStringField("timestamp", PgTimes.iso(e.timestamp()));
             writeRow(out, "key", e.key());
             writeRow(out, "old", e.oldRow());
             writeRow(out, "new", e.newRow());
@@ -67,10 +80,7 @@ public final class ChangeJson {
         try (var bytes = new ByteArrayBuilder(512);
                 JsonGenerator out = FACTORY.createGenerator(bytes)) {
             out.writeStartObject();
-            for (var column : row.entrySet()) {
-                out.writeFieldName(column.getKey());
-                writeValue(out, column.getValue());
-            }
+            writeMembers(out, row);
             out.writeStringField(lastName, lastValue);
             out.writeEndObject();
             out.flush();
@@ -82,19 +92,11 @@ public final class ChangeJson {
 
     /** A map of column values as a JSON object; {@code null} for a null map. */
     public static String writeRow(Map<String, Object> row) {
-        if (row == null) {
-            return "null";
-        }
         try (var bytes = new ByteArrayBuilder(128);
                 JsonGenerator out = FACTORY.createGenerator(bytes)) {
-            out.writeStartObject();
-            for (var column : row.entrySet()) {
-                out.writeFieldName(column.getKey());
-                writeValue(out, column.getValue());
-            }
-            out.writeEndObject();
+            writeRow(out, row);
             out.flush();
-            return new String(bytes.toByteArray(), java.nio.charset.StandardCharsets.UTF_8);
+            return new String(bytes.toByteArray(), StandardCharsets.UTF_8);
         } catch (IOException impossible) {
             throw new IllegalStateException("writing to memory failed", impossible);
         }
@@ -102,16 +104,24 @@ public final class ChangeJson {
 
     private static void writeRow(JsonGenerator out, String name, Map<String, Object> row) throws IOException {
         out.writeFieldName(name);
+        writeRow(out, row);
+    }
+
+    private static void writeRow(JsonGenerator out, Map<String, Object> row) throws IOException {
         if (row == null) {
             out.writeNull();
             return;
         }
         out.writeStartObject();
+        writeMembers(out, row);
+        out.writeEndObject();
+    }
+
+    private static void writeMembers(JsonGenerator out, Map<String, Object> row) throws IOException {
         for (var column : row.entrySet()) {
             out.writeFieldName(column.getKey());
             writeValue(out, column.getValue());
         }
-        out.writeEndObject();
     }
 
     private static void writeNames(JsonGenerator out, String name, List<String> names) throws IOException {
@@ -155,19 +165,22 @@ public final class ChangeJson {
         }
     }
 
-    static ChangeEvent read(String text) {
+    static ChangeEvent read(String json) {
+        char[] text = json.toCharArray();
         try (JsonParser in = FACTORY.createParser(text)) {
-            return read(in, text);
+            ChangeEvent event = read(in, text);
+            expectEnd(in);
+            return event;
         } catch (IOException | RuntimeException e) {
             throw new IllegalArgumentException("not a change event: " + e.getMessage(), e);
         }
     }
 
-    private static ChangeEvent read(JsonParser in, String text) throws IOException {
-        Map<String, Object> member = new LinkedHashMap<>();
+    private static ChangeEvent read(JsonParser in, char[] text) throws IOException {
         if (in.nextToken() != JsonToken.START_OBJECT) {
             throw new IllegalArgumentException("a JSON object is expected");
         }
+        Map<String, Object> member = new HashMap<>();
         while (in.nextToken() != JsonToken.END_OBJECT) {
             String name = in.currentName();
             in.nextToken();
@@ -180,19 +193,12 @@ public final class ChangeJson {
             member.put(name, value);
         }
         String id = required(member, "id");
-        String[] idParts = id.split("-");
-        // A READ row's id names backfill, table and key instead: its version's epoch and position stay 0.
-        boolean fromWal = idParts.length == 4;
-        var version = new Version(
-                fromWal ? Long.parseLong(idParts[0]) : 0,
-                Lsn.parse(required(member, "lsn")),
-                fromWal ? Integer.parseInt(idParts[3]) : 0);
         return ChangeEvent.builder(
                         Operation.valueOf(required(member, "operation")),
                         required(member, "schema"),
                         required(member, "table"),
                         Instant.parse(required(member, "timestamp")),
-                        version)
+                        EventId.version(id, Lsn.parse(required(member, "lsn"))))
                 .id(id)
                 .key(row(member, "key"))
                 .oldRow(row(member, "old"))
@@ -229,15 +235,24 @@ public final class ChangeJson {
      * @throws IllegalArgumentException if the text is no JSON object
      */
     public static Map<String, Object> readRow(String json) {
-        try (JsonParser in = FACTORY.createParser(json)) {
+        char[] text = json.toCharArray();
+        try (JsonParser in = FACTORY.createParser(text)) {
             in.nextToken();
-            return readRow(in, json);
+            Map<String, Object> row = readRow(in, text);
+            expectEnd(in);
+            return row;
         } catch (IOException e) {
             throw new IllegalArgumentException("not a JSON object: " + e.getMessage(), e);
         }
     }
 
-    private static Map<String, Object> readRow(JsonParser in, String text) throws IOException {
+    private static void expectEnd(JsonParser in) throws IOException {
+        if (in.nextToken() != null) {
+            throw new IllegalArgumentException("more than one JSON object");
+        }
+    }
+
+    private static Map<String, Object> readRow(JsonParser in, char[] text) throws IOException {
         if (in.currentToken() == JsonToken.VALUE_NULL) {
             return null;
         }
@@ -257,6 +272,9 @@ public final class ChangeJson {
         if (in.currentToken() == JsonToken.VALUE_NULL) {
             return null;
         }
+        if (in.currentToken() != JsonToken.START_ARRAY) {
+            throw new IllegalArgumentException("a JSON array of column names is expected");
+        }
         List<String> names = new ArrayList<>();
         while (in.nextToken() != JsonToken.END_ARRAY) {
             names.add(in.getText());
@@ -264,32 +282,53 @@ public final class ChangeJson {
         return names;
     }
 
-    /** Objects, arrays and fractions keep their text: they may come from jsonb, whose digits must survive. */
-    private static Object readValue(JsonParser in, String text) throws IOException {
+    /** Objects, arrays, and whatever would be written otherwise than it stands here, keep their text. */
+    private static Object readValue(JsonParser in, char[] text) throws IOException {
         return switch (in.currentToken()) {
             case VALUE_NULL -> null;
             case VALUE_TRUE -> Boolean.TRUE;
             case VALUE_FALSE -> Boolean.FALSE;
-            case VALUE_STRING -> in.getText();
-            case VALUE_NUMBER_INT -> {
-                String digits = in.getText();
-                yield digits.length() < 19 ? (Object) Long.valueOf(digits) : longOrRaw(digits);
-            }
-            case VALUE_NUMBER_FLOAT -> new RawJson(in.getText());
+            case VALUE_STRING -> stringOrRaw(in, text);
+            case VALUE_NUMBER_INT -> longOrRaw(in.getText());
+            case VALUE_NUMBER_FLOAT -> doubleOrRaw(in.getText());
             default -> {
                 int from = (int) in.currentTokenLocation().getCharOffset();
                 in.skipChildren();
-                int to = (int) in.currentLocation().getCharOffset();
-                yield new RawJson(text.substring(from, to));
+                yield raw(in, text, from);
             }
         };
     }
 
+    /** A string inside of json may have escapes of its own: "\\/", "\\u00e9". */
+    private static Object stringOrRaw(JsonParser in, char[] text) throws IOException {
+        int from = (int) in.currentTokenLocation().getCharOffset();
+        String value = in.getText();
+        int length = (int) in.currentLocation().getCharOffset() - from - 2;
+        if (length == value.length()) {
+            return value;
+        }
+        char[] written = JsonStringEncoder.getInstance().quoteAsString(value);
+        return Arrays.equals(written, 0, written.length, text, from + 1, from + 1 + length)
+                ? value
+                : raw(in, text, from);
+    }
+
+    private static RawJson raw(JsonParser in, char[] text, int from) {
+        int to = (int) in.currentLocation().getCharOffset();
+        return new RawJson(new String(text, from, to - from));
+    }
+
     private static Object longOrRaw(String digits) {
         try {
-            return Long.valueOf(digits);
+            Long number = Long.valueOf(digits);
+            return number.toString().equals(digits) ? (Object) number : new RawJson(digits);
         } catch (NumberFormatException beyondLong) {
             return new RawJson(digits);
         }
+    }
+
+    private static Object doubleOrRaw(String digits) {
+        double number = Double.parseDouble(digits);
+        return KeyText.text(number).equals(digits) ? (Object) number : new RawJson(digits);
     }
 }

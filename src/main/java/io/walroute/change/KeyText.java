@@ -1,5 +1,6 @@
 package io.walroute.change;
 
+import com.fasterxml.jackson.core.io.NumberOutput;
 import java.util.Collection;
 
 /** How a primary key's values become one text without two keys becoming the same. */
@@ -8,7 +9,7 @@ final class KeyText {
 
     static String of(Collection<?> values) {
         if (values.size() == 1) {
-            return encode(String.valueOf(values.iterator().next()));
+            return encode(text(values.iterator().next()));
         }
         var text = new StringBuilder();
         boolean first = true;
@@ -18,9 +19,19 @@ final class KeyText {
             } else {
                 text.append(':');
             }
-            text.append(encode(String.valueOf(value)));
+            text.append(encode(text(value)));
         }
         return text.toString();
+    }
+
+    /** As it stands in the JSON, so that a change read back from there has the key it had. */
+    static String text(Object value) {
+        if (value instanceof Double number) {
+            return NumberOutput.toString(number, true);
+        } else if (value instanceof Float number) {
+            return NumberOutput.toString(number, true);
+        }
+        return String.valueOf(value);
     }
 
     private static String encode(String value) {

@@ -33,12 +33,16 @@ public record Version(long epoch, Lsn lsn, int position) implements Comparable<V
      */
     public static Version parse(String text) {
         String[] parts = text.split("-");
-        if (parts.length != 3) {
-            throw new IllegalArgumentException("'" + text + "' is not a version");
+        try {
+            if (parts.length == 3) {
+                return new Version(
+                        Long.parseLong(parts[0], 16),
+                        new Lsn(Long.parseUnsignedLong(parts[1], 16)),
+                        Integer.parseUnsignedInt(parts[2], 16));
+            }
+        } catch (NumberFormatException e) {
+            throw new IllegalArgumentException("'" + text + "' is not a version", e);
         }
-        return new Version(
-                Long.parseLong(parts[0], 16),
-                new Lsn(Long.parseUnsignedLong(parts[1], 16)),
-                Integer.parseUnsignedInt(parts[2], 16));
+        throw new IllegalArgumentException("'" + text + "' is not a version");
     }
 }

@@ -52,16 +52,16 @@ final class SqliteDatabase extends Database {
         // idle
         // store would keep every other writer out. A deferred one takes the lock, and waits for it, at its first write.
         config.setTransactionMode(TransactionMode.DEFERRED);
-        // 16 MB of pages: the audit log's indexes are written in the middle.
-        config.setCacheSize(-16_000);
-        config.setJournalSizeLimit(64 << 20);
+        // 32 MB of pages: the audit log's index by key is written all over, and what doesn't fit is written twice.
+        config.setCacheSize(-32_000);
+        config.setJournalSizeLimit(80 << 20);
         Connection connection = config.createConnection(url);
         try (var statement = connection.createStatement()) {
             // Takes effect in a new file only, and before WAL mode: lets pruning give pages back a few at a time.
             statement.execute("PRAGMA auto_vacuum=INCREMENTAL");
             statement.execute("PRAGMA journal_mode=WAL");
-            // Every 16 MB instead of 4: fewer waits for the file itself.
-            statement.execute("PRAGMA wal_autocheckpoint=4000");
+            // Every 64 MB instead of 4: pages of that index change many times over before they go to the file, once.
+            statement.execute("PRAGMA wal_autocheckpoint=16000");
             connection.setAutoCommit(false);
             openFileKey = fileKey();
         } catch (SQLException | RuntimeException e) {

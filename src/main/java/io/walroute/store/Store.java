@@ -132,17 +132,18 @@ public final class Store implements AutoCloseable {
      *     is closed before the write is on disk; on that same thread, or on the caller's if the store is closed already
      */
     public void submit(Write write, Runnable onDisk, Consumer<Exception> onRefused) {
-        writer.submit(new Writer.Entry(write, onDisk, onRefused));
+        writer.submit(new Writer.Entry(write, onDisk, onRefused, true));
     }
 
     /**
      * Queues a write and waits until it is on disk; for commands and settings, not for changes.
      *
-     * @throws SQLException if it is refused, or isn't on disk in time (it may still get there); the message says why
+     * @throws SQLException if it fails, which is not tried again, or isn't on disk in time (it may still get there); the
+     *     message says why
      */
     public void write(Write write, Duration timeout) throws SQLException {
         var done = new CompletableFuture<Void>();
-        submit(write, () -> done.complete(null), done::completeExceptionally);
+        writer.submit(new Writer.Entry(write, () -> done.complete(null), done::completeExceptionally, false));
         try {
             done.get(timeout.toMillis(), TimeUnit.MILLISECONDS);
         } catch (ExecutionException e) {

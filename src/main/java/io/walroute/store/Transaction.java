@@ -7,6 +7,7 @@ import java.sql.Savepoint;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.function.Predicate;
 
 /**
  * The writer's connection with its prepared statements and what is batched on them. Used by the writer's thread only.
@@ -77,12 +78,13 @@ final class Transaction implements Store.Session {
         }
     }
 
-    void apply(Store.Write write) throws SQLException {
-        write.apply(this);
-    }
-
-    /** Applies one write whole or not at all. Null if it was applied, else why the database refuses its data. */
-    Exception applyOrUndo(Store.Write write) throws SQLException {
+    /**
+     * Applies one write whole or not at all, within a transaction that goes on.
+     *
+     * @param isEnd whether a failure of this write is its end; any other failure is thrown, as the transaction's
+     * @return null if it was applied, else why not
+     */
+    Exception applyOrUndo(Store.Write write, Predicate<Exception> isEnd) throws SQLException {
         Savepoint before = connection.setSavepoint();
         try {
             write.apply(this);
@@ -90,7 +92,7 @@ final class Transaction implements Store.Session {
             connection.releaseSavepoint(before);
             return null;
         } catch (SQLException | RuntimeException e) {
-            if (!Database.isRefusal(e)) {
+            if (!isEnd.test(e)) {
                 throw e;
             }
             forget();

@@ -26,14 +26,15 @@ import org.slf4j.LoggerFactory;
  * longer. A write leaves {@code current} only when it is on disk, refused, or the store is closed.
  */
 final class Writer {
-    /** As many as keep a transaction of audit rows at some 30 ms on this project's bench. */
-    private static final int MOST_WRITES = 2000;
+    /** As many as keep a transaction of audit rows at some 60 ms on this project's bench. */
+    private static final int MOST_WRITES = 4000;
 
     private static final Duration FIRST_BACKOFF = Duration.ofMillis(100);
     private static final Duration LONGEST_BACKOFF = Duration.ofSeconds(5);
     private static final Logger LOG = LoggerFactory.getLogger(Store.class);
 
-    record Entry(Write write, Runnable onDisk, Consumer<Exception> onRefused) {}
+    /** @param insists whether the write must get onto disk, however long it takes; else any failure of its own ends it */
+    record Entry(Write write, Runnable onDisk, Consumer<Exception> onRefused, boolean insists) {}
 
     private final Database database;
     private final LinkedBlockingQueue<Entry> queue = new LinkedBlockingQueue<>();
@@ -123,7 +124,8 @@ final class Writer {
                 problemIsOver(current.size());
                 report(current, refused);
                 return;
-            } catch (SQLException | RuntimeException e) {
+            } catch (SQLException | RuntimeException | Error e) {
+                // Errors too (no memory, most likely): a dead writer would never write again.
                 problemIs(e);
                 disconnect();
                 pause(backoff);
@@ -134,17 +136,17 @@ final class Writer {
         }
     }
 
-    /** One transaction of all; if the database refuses one for its data, of all but the refused. */
+    /** One transaction of all; if one of them is to blame for a failure, of all but that. */
     private Map<Entry, Exception> commit(List<Entry> current) throws SQLException {
         connect();
         try {
             for (Entry entry : current) {
-                transaction.apply(entry.write);
+                entry.write.apply(transaction);
             }
             transaction.commit();
             return Map.of();
         } catch (SQLException | RuntimeException e) {
-            if (!Database.isRefusal(e)) {
+            if (current.stream().noneMatch(entry -> isEnd(entry, e))) {
                 throw e;
             }
             transaction.rollback();
@@ -155,13 +157,17 @@ final class Writer {
     private Map<Entry, Exception> commitAllButRefused(List<Entry> current) throws SQLException {
         Map<Entry, Exception> refused = new IdentityHashMap<>();
         for (Entry entry : current) {
-            Exception reason = transaction.applyOrUndo(entry.write);
+            Exception reason = transaction.applyOrUndo(entry.write, e -> isEnd(entry, e));
             if (reason != null) {
                 refused.put(entry, reason);
             }
         }
         transaction.commit();
         return refused;
+    }
+
+    private static boolean isEnd(Entry entry, Exception e) {
+        return Database.isRefusal(e) || !entry.insists;
     }
 
     private void connect() throws SQLException {
@@ -202,7 +208,7 @@ final class Writer {
         }
     }
 
-    private void problemIs(Exception e) {
+    private void problemIs(Throwable e) {
         String line = database.explain(e);
         if (problem == null) {
             problemSinceNanos = System.nanoTime();
@@ -258,7 +264,7 @@ final class Writer {
             // The last entry does nothing: it wakes the writer, which must find the close asked for when it has done
             // it.
             pending.incrementAndGet();
-            queue.add(new Entry(session -> {}, () -> {}, reason -> {}));
+            queue.add(new Entry(session -> {}, () -> {}, reason -> {}, false));
         }
         join(drain);
         givenUp = true;

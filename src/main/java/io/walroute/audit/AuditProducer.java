@@ -1,0 +1,42 @@
+package io.walroute.audit;
+
+import io.walroute.change.ChangeEvent;
+import io.walroute.change.Settlement;
+import org.apache.camel.Exchange;
+import org.apache.camel.support.DefaultProducer;
+
+/**
+ * Queues each change for the audit log and lets it pass on at once. The change isn't settled before its row is on disk: a
+ * crash in between makes PostgreSQL send it again. If the database refuses the row for ever, the change is failed, not lost.
+ */
+final class AuditProducer extends DefaultProducer {
+    private final AuditComponent audit;
+
+    AuditProducer(AuditEndpoint endpoint, AuditComponent audit) {
+        super(endpoint);
+        this.audit = audit;
+    }
+
+    @Override
+    public void process(Exchange exchange) {
+        if (!(exchange.getMessage().getBody() instanceof ChangeEvent event)) {
+            Object body = exchange.getMessage().getBody();
+            throw new IllegalArgumentException("audit:log takes a change event, the body is "
+                    + (body == null ? "empty" : "a " + body.getClass().getName())
+                    + ". Put the step before those that change the body");
+        }
+        if (!AuditLog.takes(event)) {
+            return;
+        }
+        Settlement settlement = exchange.getProperty(Settlement.PROPERTY, Settlement.NONE, Settlement.class);
+        Settlement.Hold hold = settlement.hold();
+        audit.store()
+                .submit(
+                        audit.log().insertion(event),
+                        () -> {
+                            audit.countDelivered();
+                            hold.release();
+                        },
+                        hold::fail);
+    }
+}

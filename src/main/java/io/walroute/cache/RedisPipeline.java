@@ -1,0 +1,381 @@
+package io.walroute.cache;
+
+import io.lettuce.core.ClientOptions;
+import io.lettuce.core.RedisClient;
+import io.lettuce.core.RedisCommandExecutionException;
+import io.lettuce.core.RedisFuture;
+import io.lettuce.core.RedisURI;
+import io.lettuce.core.SocketOptions;
+import io.lettuce.core.TimeoutOptions;
+import io.lettuce.core.api.StatefulRedisConnection;
+import io.lettuce.core.api.async.RedisAsyncCommands;
+import io.lettuce.core.codec.ByteArrayCodec;
+import io.lettuce.core.resource.DefaultClientResources;
+import io.netty.resolver.DefaultAddressResolverGroup;
+import java.net.UnknownHostException;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executor;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.Function;
+import java.util.regex.Pattern;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One connection to Redis on which commands follow each other without waiting for answers.
+ *
+ * <p>Every command that was sent ends: with its answer, with Redis' error, or, when the connection is lost or silent for
+ * the time-out, as unreachable. Commands aren't kept for a connection to come (but for the very first one): what to do
+ * about an unreachable Redis is for the route's error handler to decide. A failed command may have been run.
+ *
+ * <p>{@link #send} may be called from any thread and never blocks. One thread owns the connection: it writes what has
+ * gathered since its last flush in one go, watches the oldest unanswered command, and connects anew. Answers complete on
+ * the given executor, never on Lettuce's event loop, so what follows may take its time.
+ */
+final class RedisPipeline implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(RedisPipeline.class);
+    /** How often silence and a lost connection are looked for when there is nothing to write. */
+    private static final long TICK_MS = 50;
+
+    private static final long SHORTEST_BACKOFF_MS = 100;
+    private static final long LONGEST_BACKOFF_MS = 3_000;
+    /** Redis before 7 puts the script's name before an error's text, later ones put it behind. */
+    private static final Pattern SCRIPT_PLACE = Pattern.compile(
+            "^ERR Error running script \\(call to \\w+\\): @user_script:\\s*\\d+: (?:@user_script: \\d+: )?-?"
+                    + "|,? script: \\w+, on @user_script.*$");
+    /** Error codes that tell something of the server, not of one key. */
+    private static final Pattern SERVER_REFUSAL =
+            Pattern.compile("^(OOM|READONLY|LOADING|MISCONF|NOAUTH|NOPERM|MASTERDOWN|NOREPLICAS|CLUSTERDOWN)\\b.*");
+
+    private final RedisURI uri;
+    private final String server;
+    private final Duration silenceAllowed;
+    private final int batchSize;
+    private final Executor answers;
+    private final Function<RedisAsyncCommands<byte[], byte[]>, CompletionStage<?>> greeting;
+    private final DefaultClientResources resources;
+    private final RedisClient client;
+    private final Thread thread;
+    private final BlockingQueue<Request<?>> queue = new LinkedBlockingQueue<>();
+
+    // The thread's own.
+    private final ArrayDeque<Request<?>> unanswered = new ArrayDeque<>();
+    private StatefulRedisConnection<byte[], byte[]> connection;
+    private CompletableFuture<StatefulRedisConnection<byte[], byte[]>> connecting;
+    private long nextAttemptNanos;
+    private long backoffMs = SHORTEST_BACKOFF_MS;
+
+    private volatile boolean closed;
+    private volatile long lastAnswerNanos;
+    /** Why there is no connection; null while there is one. */
+    private volatile String unreachable = "not connected yet";
+    /** What Redis answered instead of doing what it was told; null once it did again. */
+    private volatile String refusal;
+
+    /**
+     * @param greeting what is sent on each new connection before anything else; its failure counts as not connected
+     * @param answers must not run tasks on the calling thread
+     */
+    RedisPipeline(
+            CacheSettings settings,
+            Executor answers,
+            Function<RedisAsyncCommands<byte[], byte[]>, CompletionStage<?>> greeting) {
+        uri = settings.uri();
+        server = settings.server();
+        silenceAllowed = settings.commandTimeout();
+        batchSize = settings.pipelineSize();
+        this.answers = answers;
+        this.greeting = greeting;
+        resources = DefaultClientResources.builder()
+                .ioThreadPoolSize(2)
+                .computationThreadPoolSize(2)
+                // Names mean what they mean to the JVM's other connections; Netty's own resolver doesn't ask the
+                // system.
+                .addressResolverGroup(DefaultAddressResolverGroup.INSTANCE)
+                .build();
+        client = RedisClient.create(resources, uri);
+        // Without Lettuce's own reconnect a lost connection fails its commands at once; with it they would wait and be
+        // sent again.
+        client.setOptions(ClientOptions.builder()
+                .autoReconnect(false)
+                .disconnectedBehavior(ClientOptions.DisconnectedBehavior.REJECT_COMMANDS)
+                .socketOptions(SocketOptions.builder()
+                        .connectTimeout(silenceAllowed)
+                        .keepAlive(true)
+                        .tcpNoDelay(true)
+                        .build())
+                // A timer per command is dear; the thread watches the oldest one instead.
+                .timeoutOptions(TimeoutOptions.builder().timeoutCommands(false).build())
+                .build());
+        thread = new Thread(this::run, "row-cache-redis");
+        thread.setDaemon(true);
+    }
+
+    void start() {
+        thread.start();
+    }
+
+    /** Why Redis can't be used now, in one line; empty if as far as known it can. */
+    Optional<String> problem() {
+        String why = unreachable;
+        if (why != null) {
+            return Optional.of(unreachableText(why));
+        }
+        String refused = refusal;
+        return refused == null ? Optional.empty() : Optional.of("Redis at " + server + " refuses changes: " + refused);
+    }
+
+    /** The answer fails with {@link RowCacheException}, its cause being Redis' own error if it gave one. */
+    <T> CompletableFuture<T> send(Function<RedisAsyncCommands<byte[], byte[]>, RedisFuture<T>> command) {
+        var request = new Request<T>(command);
+        queue.add(request);
+        // close() sets the flag first and empties the queue afterwards: one of the two sees this request.
+        if (closed) {
+            failQueued();
+        }
+        return request.answer;
+    }
+
+    @Override
+    public void close() {
+        closed = true;
+        thread.interrupt();
+        try {
+            thread.join(silenceAllowed.toMillis());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        unreachable = "stopped";
+        failQueued();
+        client.shutdown(Duration.ZERO, Duration.ofSeconds(2));
+        resources.shutdown(0, 2, TimeUnit.SECONDS);
+    }
+
+    private void run() {
+        awaitFirstAttempt();
+        var batch = new ArrayList<Request<?>>(batchSize);
+        while (!closed) {
+            try {
+                Request<?> first = queue.poll(TICK_MS, TimeUnit.MILLISECONDS);
+                keepConnected();
+                if (first != null) {
+                    batch.add(first);
+                    queue.drainTo(batch, batchSize - 1);
+                    write(batch);
+                    batch.clear();
+                }
+            } catch (InterruptedException e) {
+                // Only close() interrupts, and it has set the flag.
+                break;
+            }
+        }
+        if (connection != null) {
+            connection.close();
+        }
+    }
+
+    /** Routes start before the first connection is there; their first changes needn't fail for that. */
+    private void awaitFirstAttempt() {
+        connect();
+        try {
+            connecting.get(2 * silenceAllowed.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (ExecutionException | TimeoutException e) {
+            LOG.debug("The first connection failed; keepConnected() tells why", e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private void keepConnected() {
+        while (!unanswered.isEmpty() && unanswered.peek().reply.isDone()) {
+            unanswered.poll();
+        }
+        if (connection != null) {
+            if (!connection.isOpen()) {
+                disconnect("the connection was lost");
+            } else if (silentFor() > silenceAllowed.toNanos()) {
+                disconnect("no answer for " + silenceAllowed.toMillis() + " ms");
+            }
+        }
+        if (connecting != null && connecting.isDone()) {
+            finishConnecting();
+        }
+        if (connection == null && connecting == null && System.nanoTime() - nextAttemptNanos >= 0) {
+            connect();
+        }
+    }
+
+    /** How long the oldest unanswered command has been waiting without any answer coming. */
+    private long silentFor() {
+        if (unanswered.isEmpty()) {
+            return 0;
+        }
+        long since = unanswered.peek().sentNanos;
+        long answered = lastAnswerNanos;
+        return System.nanoTime() - (answered - since > 0 ? answered : since);
+    }
+
+    private void disconnect(String why) {
+        unreachable = why;
+        LOG.warn("{}. {} commands unanswered; connecting again.", unreachableText(why), unanswered.size());
+        connection.closeAsync();
+        connection = null;
+        unanswered.clear();
+        nextAttemptNanos = System.nanoTime();
+        backoffMs = SHORTEST_BACKOFF_MS;
+    }
+
+    private void connect() {
+        var started = client.connectAsync(ByteArrayCodec.INSTANCE, uri).toCompletableFuture();
+        connecting = started.thenCompose(made -> greeting.apply(made.async())
+                .toCompletableFuture()
+                .orTimeout(silenceAllowed.toMillis(), TimeUnit.MILLISECONDS)
+                .handle((done, failure) -> {
+                    if (failure == null) {
+                        return CompletableFuture.completedFuture(made);
+                    }
+                    made.closeAsync();
+                    return CompletableFuture.<StatefulRedisConnection<byte[], byte[]>>failedFuture(failure);
+                })
+                .thenCompose(Function.identity()));
+    }
+
+    private void finishConnecting() {
+        try {
+            connection = connecting.join();
+            connection.setAutoFlushCommands(false);
+            lastAnswerNanos = System.nanoTime();
+            unreachable = null;
+            refusal = null;
+            backoffMs = SHORTEST_BACKOFF_MS;
+            LOG.info("Connected to Redis at {}", server);
+        } catch (RuntimeException e) {
+            String why = reason(e);
+            if (!why.equals(unreachable)) {
+                LOG.warn("{}. Trying again.", unreachableText(why));
+            }
+            unreachable = why;
+            nextAttemptNanos = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(backoffMs);
+            backoffMs = Math.min(2 * backoffMs, LONGEST_BACKOFF_MS);
+        }
+        connecting = null;
+    }
+
+    private void write(List<Request<?>> batch) {
+        if (connection == null) {
+            batch.forEach(request -> request.fail(notConnected()));
+            return;
+        }
+        long now = System.nanoTime();
+        for (Request<?> request : batch) {
+            request.write(connection.async(), now);
+        }
+        connection.flushCommands();
+    }
+
+    private void failQueued() {
+        for (Request<?> request = queue.poll(); request != null; request = queue.poll()) {
+            request.fail(notConnected());
+        }
+    }
+
+    private RowCacheException notConnected() {
+        String why = unreachable;
+        return new RowCacheException(unreachableText(why == null ? "the connection was lost" : why), null);
+    }
+
+    private String unreachableText(String why) {
+        return "Redis at " + server + " can't be reached: " + why;
+    }
+
+    private static String reason(Throwable failure) {
+        Throwable root = failure;
+        while (root.getCause() != null && !(root instanceof UnknownHostException)) {
+            root = root.getCause();
+        }
+        if (root instanceof UnknownHostException) {
+            return "unknown host";
+        }
+        if (root instanceof TimeoutException) {
+            return "no answer in time";
+        }
+        String line = String.valueOf(root.getMessage()).lines().findFirst().orElse(root.toString());
+        return line.endsWith(".") ? line.substring(0, line.length() - 1) : line;
+    }
+
+    private RowCacheException translated(Throwable failure) {
+        if (failure instanceof RedisCommandExecutionException) {
+            String text =
+                    SCRIPT_PLACE.matcher(String.valueOf(failure.getMessage())).replaceAll("");
+            if (SERVER_REFUSAL.matcher(text).matches()) {
+                refusal = text;
+            }
+            return new RowCacheException("Redis at " + server + " refused the change: " + text, failure);
+        }
+        String why = unreachable;
+        return new RowCacheException(
+                unreachableText(why != null ? why : "the connection was lost (" + reason(failure) + ")"), failure);
+    }
+
+    /** One command on its way. Sent once; its answer is completed exactly once, whatever comes later. */
+    private final class Request<T> {
+        private final Function<RedisAsyncCommands<byte[], byte[]>, RedisFuture<T>> command;
+        private final CompletableFuture<T> answer = new CompletableFuture<>();
+        private long sentNanos;
+        private RedisFuture<T> reply;
+
+        Request(Function<RedisAsyncCommands<byte[], byte[]>, RedisFuture<T>> command) {
+            this.command = command;
+        }
+
+        void write(RedisAsyncCommands<byte[], byte[]> commands, long now) {
+            sentNanos = now;
+            try {
+                reply = command.apply(commands);
+            } catch (RuntimeException e) {
+                fail(translated(e));
+                return;
+            }
+            unanswered.add(this);
+            reply.whenComplete((value, failure) -> {
+                lastAnswerNanos = System.nanoTime();
+                finish(() -> complete(value, failure));
+            });
+        }
+
+        void fail(RowCacheException why) {
+            finish(() -> answer.completeExceptionally(why));
+        }
+
+        private void complete(T value, Throwable failure) {
+            if (failure != null) {
+                answer.completeExceptionally(translated(failure));
+                return;
+            }
+            if (refusal != null) {
+                refusal = null;
+            }
+            answer.complete(value);
+        }
+
+        private void finish(Runnable end) {
+            try {
+                answers.execute(end);
+            } catch (RejectedExecutionException e) {
+                // The context is stopping and its pool is gone; whoever waits must still hear of it.
+                end.run();
+            }
+        }
+    }
+}

@@ -1,0 +1,265 @@
+package io.walroute.cache;
+
+import io.lettuce.core.KeyScanCursor;
+import io.lettuce.core.RedisNoScriptException;
+import io.lettuce.core.ScanArgs;
+import io.lettuce.core.ScanCursor;
+import io.lettuce.core.ScriptOutputType;
+import io.walroute.change.ChangeEvent;
+import io.walroute.change.Operation;
+import io.walroute.change.Version;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.Executor;
+
+/**
+ * The rows of tables as Redis strings that never go backwards and never hold half a row.
+ *
+ * <p>A change takes effect only where the cache knows nothing later of the same key: its entry's {@code _version}, the
+ * version kept of a row that is gone or may expire, and that of the table's last truncation are compared in one script. So
+ * changes may come twice, late, and from two instances at a time. What is kept of gone rows stays until {@link #purge}.
+ *
+ * <p>Any thread; nothing blocks but the row source, which runs on an executor of its own.
+ */
+final class RowCache {
+    private static final byte[] VERSIONS = bytes("_walroute:versions");
+    private static final byte[] TRUNCATIONS = bytes("_walroute:truncations");
+    private static final byte[] INDEX = bytes("_walroute:index");
+    private static final byte[] NONE = {};
+    /** Keys looked at in one step of a sweep: about a millisecond of Redis' time. */
+    private static final int SWEEP_STEP = 1_000;
+
+    private static final int PURGE_STEP = 500;
+    /** Each lost race means that another writer got on; so many in a row mean that something is wrong. */
+    private static final int MOST_RACES = 100;
+    /** 9999-12-31, beyond which Redis refuses some times of expiry; who cares expires nothing. */
+    private static final long LAST_EXPIRY_MS = 253_402_300_799_999L;
+
+    private final RedisPipeline redis;
+    private final RowSource rows;
+    private final Executor rowReaders;
+
+    /** @param rows null if there is nobody to ask */
+    RowCache(RedisPipeline redis, RowSource rows, Executor rowReaders) {
+        this.redis = redis;
+        this.rows = rows;
+        this.rowReaders = rowReaders;
+    }
+
+    enum Outcome {
+        WRITTEN,
+        REMOVED,
+        /** The cache knew a later change, or this one. */
+        OLDER,
+        /** There is nothing to cache. */
+        FILTERED
+    }
+
+    /**
+     * How one change's entry is kept.
+     *
+     * @param ttl null: for ever
+     * @param expiresAt goes before the TTL; null: the TTL applies
+     */
+    record Keeping(String prefix, Duration ttl, Instant expiresAt) {}
+
+    CompletableFuture<Outcome> apply(ChangeEvent event, Keeping keeping) {
+        if (event.operation() == Operation.TRUNCATE) {
+            return truncate(event, keeping.prefix() + event.qualifiedTable());
+        }
+        if (event.key() == null) {
+            return CompletableFuture.completedFuture(Outcome.FILTERED);
+        }
+        var change = new RowChange(event, keeping);
+        if (event.operation() == Operation.DELETE) {
+            return change.remove();
+        }
+        return event.unavailableColumns().isEmpty() ? change.write(event.newRow(), NONE) : change.complete();
+    }
+
+    /**
+     * Drops what is kept of deletions, expiring rows and truncations up to and including this version.
+     *
+     * @return how many were dropped
+     */
+    CompletableFuture<Long> purge(Version settledUpTo) {
+        return purge(bytes(settledUpTo.toText()), 0);
+    }
+
+    private CompletableFuture<Long> purge(byte[] version, long before) {
+        return this.<Long>run(Script.PURGE, ScriptOutputType.INTEGER, keys(), version, NONE, bytes("" + PURGE_STEP))
+                .thenCompose(dropped -> dropped < PURGE_STEP
+                        ? CompletableFuture.completedFuture(before + dropped)
+                        : purge(version, before + dropped));
+    }
+
+    /**
+     * Removes the table's entries by going through all keys of the Redis. An index of each table's keys would spare that,
+     * but would cost each row's write a second structure of the same size, and truncations are rare.
+     */
+    private CompletableFuture<Outcome> truncate(ChangeEvent event, String table) {
+        byte[] version = bytes(event.version().toText());
+        var entries = ScanArgs.Builder.limit(SWEEP_STEP).match(bytes(escapeGlob(table) + ":*"));
+        return this.<Long>run(Script.TRUNCATE, ScriptOutputType.INTEGER, keys(), version, bytes(table))
+                .thenCompose(done -> sweep(ScanCursor.INITIAL, entries, version))
+                .thenApply(done -> Outcome.REMOVED);
+    }
+
+    private CompletableFuture<Long> sweep(ScanCursor from, ScanArgs entries, byte[] version) {
+        return redis.<KeyScanCursor<byte[]>>send(commands -> commands.scan(from, entries))
+                .thenCompose(step -> remove(step.getKeys(), version)
+                        .thenCompose(removed -> step.isFinished()
+                                ? CompletableFuture.completedFuture(removed)
+                                : sweep(ScanCursor.of(step.getCursor()), entries, version)));
+    }
+
+    private CompletableFuture<Long> remove(List<byte[]> entries, byte[] version) {
+        if (entries.isEmpty()) {
+            return CompletableFuture.completedFuture(0L);
+        }
+        return run(Script.SWEEP, ScriptOutputType.INTEGER, keys(entries.toArray(byte[][]::new)), version, NONE);
+    }
+
+    private static String escapeGlob(String text) {
+        return text.replaceAll("[\\\\*?\\[\\]]", "\\\\$0");
+    }
+
+    private static byte[][] keys(byte[]... entries) {
+        byte[][] keys = new byte[3 + entries.length][];
+        keys[0] = VERSIONS;
+        keys[1] = TRUNCATIONS;
+        keys[2] = INDEX;
+        System.arraycopy(entries, 0, keys, 3, entries.length);
+        return keys;
+    }
+
+    private <T> CompletableFuture<T> run(Script script, ScriptOutputType type, byte[][] keys, byte[]... values) {
+        return redis.<T>send(commands -> commands.evalsha(script.sha(), type, keys, values))
+                .handle((answer, failure) -> {
+                    if (failure == null) {
+                        return CompletableFuture.completedFuture(answer);
+                    }
+                    // Redis forgot its scripts (SCRIPT FLUSH, or a failover); EVAL brings this one back.
+                    return failure.getCause() instanceof RedisNoScriptException
+                            ? redis.<T>send(commands -> commands.eval(script.source(), type, keys, values))
+                            : CompletableFuture.<T>failedFuture(failure);
+                })
+                .thenCompose(answer -> answer);
+    }
+
+    private static byte[] bytes(String text) {
+        return text.getBytes(StandardCharsets.UTF_8);
+    }
+
+    /** One change of one row with what its scripts need. */
+    private final class RowChange {
+        private final ChangeEvent event;
+        private final byte[][] keys;
+        private final byte[] version;
+        private final byte[] table;
+        private final byte[] ttl;
+        private final byte[] expires;
+
+        RowChange(ChangeEvent event, Keeping keeping) {
+            this.event = event;
+            String tableKey = keeping.prefix() + event.qualifiedTable();
+            byte[] entry = bytes(tableKey + ":" + event.keyText());
+            keys = event.keyChanged() ? keys(entry, bytes(tableKey + ":" + event.oldKeyText())) : keys(entry);
+            version = bytes(event.version().toText());
+            table = bytes(tableKey);
+            ttl = keeping.ttl() == null ? NONE : bytes("" + keeping.ttl().toMillis());
+            expires = keeping.expiresAt() == null ? NONE : expiry(keeping.expiresAt());
+        }
+
+        private byte[] expiry(Instant at) {
+            if (at.getEpochSecond() > LAST_EXPIRY_MS / 1_000) {
+                return NONE;
+            }
+            return bytes("" + (at.getEpochSecond() <= 0 ? 1 : at.toEpochMilli()));
+        }
+
+        CompletableFuture<Outcome> remove() {
+            return apply(NONE, NONE).thenApply(RowChange::outcome);
+        }
+
+        /** @param sourceVersion the version of the entry that the row was completed from; empty if it wasn't */
+        CompletableFuture<Outcome> write(Map<String, Object> row, byte[] sourceVersion) {
+            return apply(json(row), sourceVersion).thenApply(RowChange::outcome);
+        }
+
+        private byte[] json(Map<String, Object> row) {
+            return WholeRow.toJson(row, event.version().toText());
+        }
+
+        private CompletableFuture<Long> apply(byte[] row, byte[] sourceVersion) {
+            return run(Script.APPLY, ScriptOutputType.INTEGER, keys, version, table, row, ttl, expires, sourceVersion);
+        }
+
+        private static Outcome outcome(long answer) {
+            if (answer == 0) {
+                return Outcome.OLDER;
+            }
+            return (answer & 1) != 0 ? Outcome.WRITTEN : Outcome.REMOVED;
+        }
+
+        CompletableFuture<Outcome> complete() {
+            Map<String, Object> row = WholeRow.complete(event, event.oldRow());
+            return row != null ? write(row, NONE) : completeFromEntry(1);
+        }
+
+        private CompletableFuture<Outcome> completeFromEntry(int attempt) {
+            return RowCache.this
+                    .<List<Object>>run(Script.BEFORE, ScriptOutputType.MULTI, keys, version, table)
+                    .thenCompose(before -> {
+                        if ((Long) before.get(0) == 1) {
+                            // Nothing to write; but a former key's entry may have to go.
+                            return remove();
+                        }
+                        byte[] entry = before.size() > 1 ? (byte[]) before.get(1) : null;
+                        Map<String, Object> row = entry == null ? null : WholeRow.complete(event, WholeRow.row(entry));
+                        return row == null
+                                ? completeFromDatabase()
+                                : writeUnlessRaced(row, bytes(WholeRow.version(entry)), attempt);
+                    });
+        }
+
+        private CompletableFuture<Outcome> writeUnlessRaced(
+                Map<String, Object> row, byte[] sourceVersion, int attempt) {
+            return apply(json(row), sourceVersion).thenCompose(answer -> {
+                if (answer != -1) {
+                    return CompletableFuture.completedFuture(outcome(answer));
+                }
+                return attempt < MOST_RACES
+                        ? completeFromEntry(attempt + 1)
+                        : CompletableFuture.failedFuture(new RowCacheException(
+                                "The entry before was changed " + attempt
+                                        + " times while the row was completed from it",
+                                null));
+            });
+        }
+
+        private CompletableFuture<Outcome> completeFromDatabase() {
+            if (rows == null) {
+                return remove();
+            }
+            return CompletableFuture.supplyAsync(this::readRow, rowReaders)
+                    .thenCompose(row -> row == null ? remove() : write(row, NONE));
+        }
+
+        private Map<String, Object> readRow() {
+            try {
+                return WholeRow.completeIfUnchanged(
+                        event,
+                        rows.read(event.schema(), event.table(), event.key()).orElse(null));
+            } catch (RuntimeException e) {
+                throw new CompletionException(new RowCacheException(
+                        "A row with left-out columns can't be read from the database: " + e.getMessage(), e));
+            }
+        }
+    }
+}

@@ -1,0 +1,77 @@
+package io.walroute.cache;
+
+import io.walroute.change.ChangeEvent;
+import java.time.DateTimeException;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.OffsetDateTime;
+import java.util.concurrent.CompletionException;
+import org.apache.camel.AsyncCallback;
+import org.apache.camel.Exchange;
+import org.apache.camel.support.DefaultAsyncProducer;
+
+/** Hands each exchange's change to the {@link RowCache}; the exchange goes on once Redis has answered. */
+final class RowCacheProducer extends DefaultAsyncProducer {
+    private final RowCacheEndpoint endpoint;
+
+    RowCacheProducer(RowCacheEndpoint endpoint) {
+        super(endpoint);
+        this.endpoint = endpoint;
+    }
+
+    @Override
+    public boolean process(Exchange exchange, AsyncCallback callback) {
+        try {
+            var event = exchange.getMessage().getMandatoryBody(ChangeEvent.class);
+            var expiresAt = expiresAt(exchange.getMessage().getHeader(RowCacheHeaders.EXPIRES_AT));
+            endpoint.getComponent().apply(event, keeping(event, expiresAt)).whenComplete((outcome, failure) -> {
+                if (failure != null) {
+                    exchange.setException(failure instanceof CompletionException ? failure.getCause() : failure);
+                }
+                callback.done(false);
+            });
+            return false;
+        } catch (Exception e) {
+            exchange.setException(e);
+            callback.done(true);
+            return true;
+        }
+    }
+
+    private RowCache.Keeping keeping(ChangeEvent event, Instant expiresAt) {
+        var settings = endpoint.getComponent().getSettings();
+        var table = settings.tables().get(event.qualifiedTable());
+        String prefix = endpoint.getPrefix();
+        if (prefix == null) {
+            prefix = table != null && table.prefix() != null ? table.prefix() : settings.prefix();
+        }
+        Duration ttl = endpoint.getTtl();
+        if (ttl == null && table != null) {
+            ttl = table.ttl();
+        }
+        return new RowCache.Keeping(prefix, ttl, expiresAt);
+    }
+
+    /** @return null where the header says nothing */
+    static Instant expiresAt(Object header) {
+        if (header == null || header instanceof Instant) {
+            return (Instant) header;
+        }
+        String text = header.toString().strip();
+        switch (text) {
+            case "":
+                return null;
+            case "infinity":
+                return Instant.MAX;
+            case "-infinity":
+                return Instant.EPOCH;
+            default:
+                try {
+                    return OffsetDateTime.parse(text).toInstant();
+                } catch (DateTimeException e) {
+                    throw new IllegalArgumentException("The header " + RowCacheHeaders.EXPIRES_AT + " is '" + text
+                            + "', not a time. Write it in ISO-8601 with zone: 2026-01-31T12:00:00Z");
+                }
+        }
+    }
+}

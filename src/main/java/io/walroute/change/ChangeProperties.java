@@ -1,0 +1,21 @@
+package io.walroute.change;
+
+/** Exchange properties by which components that don't know each other speak about one delivery of a change. */
+public final class ChangeProperties {
+    /** String: the lane that delivers this exchange. The dead letters call it the sink. */
+    public static final String LANE = "walrouteLane";
+
+    /** Boolean: the delivery stands in the dead letters, durably. Set by whoever wrote it there, read by the lane. */
+    public static final String PARKED = "walrouteParked";
+
+    /** String: why a lane parks a delivery that it didn't try. */
+    public static final String PARK_REASON = "walrouteParkReason";
+
+    /** Boolean: a parked delivery on its way back into its lane: it is tried although its key has parked deliveries. */
+    public static final String REDRIVE = "walrouteRedrive";
+
+    /** Integer, beside {@link #REDRIVE}: how many parked deliveries of the same key there are after this one. */
+    public static final String PARKED_LEFT = "walrouteParkedLeft";
+
+    private ChangeProperties() {}
+}

@@ -1,0 +1,187 @@
+package io.walroute.demo;
+
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.atomic.LongAdder;
+
+/**
+ * Makes marketplace traffic in the four tables: listings are made, repriced, sold, cancelled and deleted, offers come and
+ * go, names change hands, OpenSea's events arrive; in transactions of one to some twenty changes over several connections,
+ * with hot rows, out-of-line jsonb, rolled-back transactions and savepoints.
+ *
+ * <p>{@link #run} blocks until its limits are reached or {@link #stop()} is called from another thread.
+ */
+public final class Simulator {
+    /**
+     * How far the traffic is.
+     *
+     * @param byKind committed row changes by table and operation, as {@code listings.UPDATE}
+     */
+    public record Progress(
+            long changes, long transactions, long rollbacks, Duration elapsed, Map<String, Long> byKind) {}
+
+    /** Is told about once a second, by the thread that runs the simulator. */
+    @FunctionalInterface
+    public interface ProgressListener {
+        void progress(Progress progress);
+    }
+
+    private final SimulatorSettings settings;
+    private final Map<String, LongAdder> byKind = new ConcurrentHashMap<>();
+    private final LongAdder changes = new LongAdder();
+    private final LongAdder transactions = new LongAdder();
+    private final LongAdder rollbacks = new LongAdder();
+    private final List<Long> hotListings = new CopyOnWriteArrayList<>();
+    private final AtomicReference<SQLException> failure = new AtomicReference<>();
+    private final CountDownLatch stop = new CountDownLatch(1);
+    private long begin;
+
+    public Simulator(SimulatorSettings settings) {
+        this.settings = settings;
+    }
+
+    public static Progress run(SimulatorSettings settings, ProgressListener listener)
+            throws SQLException, InterruptedException {
+        return new Simulator(settings).run(listener);
+    }
+
+    /**
+     * Commits exactly {@code changes} mixed changes as fast as one connection can, set by set: a backlog for a benchmark.
+     *
+     * @param connection its autocommit and synchronous_commit are changed
+     */
+    public static void backlog(Connection connection, long changes, long seed) throws SQLException {
+        new Backlog(connection, seed).make(changes);
+    }
+
+    /** @throws SQLException if the database refuses something; deadlocks with the service's own writes are no failure */
+    public Progress run(ProgressListener listener) throws SQLException, InterruptedException {
+        begin = System.nanoTime();
+        var root = new SplittableRandom(settings.seed());
+        List<Thread> threads = new ArrayList<>();
+        for (int i = 0; i < settings.connections(); i++) {
+            SplittableRandom random = root.split();
+            long share = shareOf(i);
+            threads.add(new Thread(() -> trade(random, share), "simulator-" + i));
+        }
+        try {
+            threads.forEach(Thread::start);
+            while (threads.stream().anyMatch(Thread::isAlive)) {
+                boolean over = settings.duration() != null && elapsed().compareTo(settings.duration()) >= 0;
+                if (over || stop.await(waitMillis(), TimeUnit.MILLISECONDS)) {
+                    break;
+                }
+                if (threads.stream().anyMatch(Thread::isAlive)) {
+                    listener.progress(progress());
+                }
+            }
+        } finally {
+            stop.countDown();
+            for (Thread thread : threads) {
+                thread.join();
+            }
+        }
+        listener.progress(progress());
+        if (failure.get() != null) {
+            throw failure.get();
+        }
+        return progress();
+    }
+
+    /** Lets the transactions under way end; returns at once. */
+    public void stop() {
+        stop.countDown();
+    }
+
+    public Progress progress() {
+        Map<String, Long> kinds = new TreeMap<>();
+        byKind.forEach((kind, count) -> kinds.put(kind, count.sum()));
+        return new Progress(changes.sum(), transactions.sum(), rollbacks.sum(), elapsed(), kinds);
+    }
+
+    private Duration elapsed() {
+        return Duration.ofNanos(System.nanoTime() - begin);
+    }
+
+    private long waitMillis() {
+        if (settings.duration() == null) {
+            return 1000;
+        }
+        long left = settings.duration().minus(elapsed()).toMillis() + 1;
+        return Math.max(1, Math.min(1000, left));
+    }
+
+    /** Whole changes for each connection, so that what it does doesn't depend on how fast the others are. */
+    private long shareOf(int index) {
+        if (settings.changes() == 0) {
+            return Long.MAX_VALUE;
+        }
+        long rest = settings.changes() % settings.connections();
+        return settings.changes() / settings.connections() + (index < rest ? 1 : 0);
+    }
+
+    private void trade(SplittableRandom random, long share) {
+        try (Connection connection = DriverManager.getConnection(settings.jdbcUrl());
+                var trades = new Trades(connection)) {
+            var trader = new Trader(trades, random, hotListings);
+            var pace = new Pace(settings.ratePerSecond() / settings.connections(), System.nanoTime());
+            long left = share;
+            while (left > 0) {
+                int committed = tradeOnce(trader, trades, random, (int) Math.min(left, 1000));
+                left -= committed;
+                long wait = pace.waitAfter(committed, System.nanoTime());
+                if (stop.await(wait, TimeUnit.NANOSECONDS)) {
+                    return;
+                }
+            }
+        } catch (SQLException e) {
+            failure.compareAndSet(null, e);
+            stop.countDown();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private int tradeOnce(Trader trader, Trades trades, SplittableRandom random, int most) throws SQLException {
+        try {
+            trader.trade(most);
+            if (random.nextInt(33) == 0) {
+                trades.rollback();
+                rollbacks.increment();
+                return 0;
+            }
+            List<String> committed = trades.commit();
+            if (!committed.isEmpty()) {
+                transactions.increment();
+                changes.add(committed.size());
+                committed.forEach(kind ->
+                        byKind.computeIfAbsent(kind, k -> new LongAdder()).increment());
+            }
+            return committed.size();
+        } catch (SQLException e) {
+            trades.rollback();
+            if (!isSerialisation(e)) {
+                throw e;
+            }
+            rollbacks.increment();
+            return 0;
+        }
+    }
+
+    /** A deadlock or serialization failure: what the service writes back may wait for us while we wait for it. */
+    private static boolean isSerialisation(SQLException e) {
+        return e.getSQLState() != null && e.getSQLState().startsWith("40");
+    }
+}

@@ -1,0 +1,124 @@
+package io.walroute.hook;
+
+import io.netty.channel.ConnectTimeoutException;
+import io.vertx.core.http.HttpClosedException;
+import java.net.ConnectException;
+import java.net.UnknownHostException;
+import java.nio.charset.StandardCharsets;
+import java.time.DateTimeException;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.ZonedDateTime;
+import java.time.format.DateTimeFormatter;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeoutException;
+import javax.net.ssl.SSLException;
+
+/** Turns what went wrong into one line that an operator can act on, without a secret in it. */
+final class Failures {
+    private static final int MAX_TEXT = 500;
+    // A receiver that asks for more asks for a human.
+    private static final Duration MAX_RETRY_AFTER = Duration.ofHours(24);
+
+    private final HookSettings settings;
+    private final List<String> secrets = new ArrayList<>();
+
+    Failures(HookSettings settings) {
+        this.settings = settings;
+        // A receiver may echo the request; what it echoes ends in logs and dead letters.
+        secrets.addAll(settings.secrets());
+        settings.headers().values().stream().filter(value -> !value.isBlank()).forEach(secrets::add);
+    }
+
+    HookException of(Answer answer, Instant now) {
+        String text = printable(new String(answer.body(), StandardCharsets.UTF_8));
+        var message = new StringBuilder("answered ").append(answer.status());
+        if (answer.status() >= 300 && answer.status() < 400) {
+            message.append(", a redirect, which is not followed. Set walroute.hook." + settings.name()
+                    + ".url to the final URL");
+        }
+        if (!text.isEmpty()) {
+            message.append(": ").append(text);
+        }
+        return new HookException(
+                settings.name(), message.toString(), answer.status(), retryAfter(answer.retryAfter(), now), text, null);
+    }
+
+    HookException of(Throwable cause) {
+        return new HookException(settings.name(), reason(cause), cause);
+    }
+
+    private String reason(Throwable cause) {
+        String where = settings.host() + ":" + settings.port();
+        if (cause instanceof TimeoutException || cause instanceof ConnectTimeoutException) {
+            return "timed out: no answer from " + where + " within "
+                    + settings.timeout().toMillis() + " ms";
+        }
+        if (cause instanceof HookTransport.RefusedAddressException) {
+            return "was not sent: " + settings.host() + " is refused: " + cause.getMessage()
+                    + ". If you mean it, name its network in walroute.hook." + settings.name() + ".allow-networks";
+        }
+        if (cause instanceof UnknownHostException) {
+            return "was not sent: the host " + settings.host() + " is unknown";
+        }
+        if (cause instanceof ConnectException) {
+            return "could not connect to " + where + ": " + printable(String.valueOf(cause.getMessage()));
+        }
+        if (cause instanceof HttpClosedException) {
+            return "got no answer: " + where + " closed the connection";
+        }
+        if (cause instanceof SSLException) {
+            return "could not agree on TLS with " + where + ": "
+                    + printable(String.valueOf(root(cause).getMessage()));
+        }
+        return "got no answer from " + where + ": " + printable(String.valueOf(cause));
+    }
+
+    /** What TLS stumbled over stands at the bottom of several wrappings. */
+    private static Throwable root(Throwable cause) {
+        Throwable root = cause;
+        while (root.getCause() != null && root.getCause() != root) {
+            root = root.getCause();
+        }
+        return root;
+    }
+
+    /** One line of printable characters. */
+    private String printable(String text) {
+        for (String secret : secrets) {
+            text = text.replace(secret, "***");
+        }
+        String line = text.replaceAll("[\\p{Cntrl}\\p{Cf}\\p{Z}\uFFFD]+", " ").strip();
+        if (line.length() <= MAX_TEXT) {
+            return line;
+        }
+        int end = Character.isHighSurrogate(line.charAt(MAX_TEXT - 2)) ? MAX_TEXT - 2 : MAX_TEXT - 1;
+        return line.substring(0, end) + "…";
+    }
+
+    /** Seconds or a date; null if it is neither. */
+    static Duration retryAfter(String header, Instant now) {
+        if (header == null) {
+            return null;
+        }
+        String text = header.strip();
+        if (text.matches("\\d{1,9}")) {
+            return bounded(Duration.ofSeconds(Long.parseLong(text)));
+        }
+        try {
+            var date = ZonedDateTime.parse(text, DateTimeFormatter.RFC_1123_DATE_TIME);
+            return bounded(Duration.between(now, date.toInstant()));
+        } catch (DateTimeException unreadable) {
+            // A receiver's mistake: as if it had asked for nothing.
+            return null;
+        }
+    }
+
+    private static Duration bounded(Duration asked) {
+        if (asked.isNegative()) {
+            return Duration.ZERO;
+        }
+        return asked.compareTo(MAX_RETRY_AFTER) > 0 ? MAX_RETRY_AFTER : asked;
+    }
+}

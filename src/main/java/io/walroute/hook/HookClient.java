@@ -1,0 +1,333 @@
+package io.walroute.hook;
+
+import io.github.resilience4j.circuitbreaker.CircuitBreaker;
+import io.github.resilience4j.circuitbreaker.CircuitBreakerConfig;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.vertx.core.Context;
+import io.vertx.core.Future;
+import io.vertx.core.MultiMap;
+import io.vertx.core.Promise;
+import io.vertx.core.Vertx;
+import io.vertx.core.WorkerExecutor;
+import io.vertx.core.http.HttpClientOptions;
+import io.walroute.change.ChangeEvent;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Sends changes to one receiver, and decides whether and when an attempt is made: batch, gate (concurrency, rate, pause),
+ * circuit. One call of {@link #send} is at most one attempt; trying again is the route's error handler's.
+ *
+ * <p>Public methods may be called from any thread and never block. Everything else happens on this client's event loop,
+ * which is why no field but the volatile ones is guarded.
+ */
+final class HookClient {
+    private static final Logger LOG = LoggerFactory.getLogger(HookClient.class);
+    private static final int GONE = 410;
+    private static final int TOO_MANY_REQUESTS = 429;
+
+    private final Vertx vertx;
+    private final Context eventLoop;
+    private final HookSettings settings;
+    private final HookTransport transport;
+    private final Failures failures;
+    private final HookMeters meters;
+    private final CircuitBreaker circuit;
+    private final Gate<Delivery> gate;
+
+    private Batch batch;
+    private long batchTimer;
+    private boolean wakeScheduled;
+    private boolean closed;
+    private long openUntilNanos;
+    private volatile String lastFailure = "";
+    private volatile String disabled;
+    private volatile Instant pausedUntil = Instant.EPOCH;
+
+    HookClient(
+            Vertx vertx,
+            HookSettings settings,
+            MeterRegistry registry,
+            HostLookup.Resolver resolver,
+            WorkerExecutor workers,
+            HttpClientOptions options) {
+        this.vertx = vertx;
+        this.settings = settings;
+        eventLoop = vertx.getOrCreateContext();
+        transport = new HookTransport(vertx, settings, resolver, workers, options);
+        failures = new Failures(settings);
+        meters = new HookMeters(registry, settings.name());
+        circuit = newCircuit();
+        meters.watch(circuit);
+        double rate = settings.ratePerSecond();
+        gate = new Gate<>(settings.concurrency(), rate > 0 ? new TokenBucket(rate, System.nanoTime()) : null);
+    }
+
+    private CircuitBreaker newCircuit() {
+        var config = CircuitBreakerConfig.custom()
+                .slidingWindowSize(20)
+                .minimumNumberOfCalls(10)
+                .failureRateThreshold(50)
+                .waitDurationInOpenState(settings.circuitWait())
+                .permittedNumberOfCallsInHalfOpenState(3)
+                // A receiver that refuses one change is there, and may take the next.
+                .recordException(e -> !(e instanceof HookException hook && hook.isPermanent()))
+                .build();
+        var breaker = CircuitBreaker.of("hook:" + settings.name(), config);
+        breaker.getEventPublisher().onStateTransition(event -> {
+            switch (event.getStateTransition().getToState()) {
+                case OPEN -> {
+                    openUntilNanos = System.nanoTime() + settings.circuitWait().toNanos();
+                    LOG.warn(
+                            "hook:{} circuit open: changes are parked, next try in {} s. Last failure: {}",
+                            settings.name(),
+                            settings.circuitWait().toSeconds(),
+                            lastFailure);
+                }
+                case CLOSED -> LOG.info("hook:{} circuit closed: the receiver answers again", settings.name());
+                default -> {}
+            }
+        });
+        return breaker;
+    }
+
+    /**
+     * @param alone whether the change goes in a request of its own even in batch mode
+     * @return fails with {@link HookException}; completed on the event loop
+     */
+    Future<Void> send(ChangeEvent event, boolean alone) {
+        Promise<Void> promise = Promise.promise();
+        // Computed here and kept by the event: the event loop is no place for megabytes of JSON.
+        event.toJson();
+        eventLoop.runOnContext(now -> {
+            try {
+                accept(event, alone, promise);
+            } catch (RuntimeException | Error e) {
+                // Whatever it is: an exchange that never ends would hold its key, and at last the slot, for ever.
+                promise.tryFail(failures.of(e));
+                throw e;
+            }
+        });
+        return promise.future();
+    }
+
+    /** Why the receiver's address will be refused; empty if it won't or if its name can't be resolved now. */
+    Future<Optional<String>> addressProblem() {
+        Promise<Optional<String>> promise = Promise.promise();
+        eventLoop.runOnContext(now -> transport
+                .addressProblem()
+                .map(problem -> problem.map(reason -> failures.of(reason).getMessage()))
+                .otherwise(Optional.empty())
+                .onComplete(promise));
+        return promise.future();
+    }
+
+    CircuitBreaker.State circuit() {
+        return circuit.getState();
+    }
+
+    /** Why changes are parked without an attempt, as one line; empty if they aren't. */
+    Optional<String> degraded() {
+        if (disabled != null) {
+            return Optional.of("hook:" + settings.name() + " " + disabled);
+        }
+        if (HookMeters.isOpen(circuit)) {
+            return Optional.of("hook:" + settings.name() + " circuit open, last failure: " + lastFailure);
+        }
+        return longPause().map(HookUnavailableException::getMessage);
+    }
+
+    /** Fails what waits; what is under way fails as its connection closes. */
+    Future<Void> close() {
+        Promise<Void> done = Promise.promise();
+        eventLoop.runOnContext(now -> {
+            closed = true;
+            meters.close();
+            if (batch != null) {
+                gate.add(takeBatch());
+            }
+            gate.clear().forEach(each -> each.fail(stopping()));
+            transport.close().onComplete(done);
+        });
+        return done.future();
+    }
+
+    private void accept(ChangeEvent event, boolean alone, Promise<Void> promise) {
+        boolean batched = settings.batchSize() > 1;
+        if (batched && !alone) {
+            collect(event, promise);
+        } else {
+            enqueue(new Delivery(List.of(event), batched, List.of(promise)));
+        }
+    }
+
+    private void collect(ChangeEvent event, Promise<Void> promise) {
+        if (batch != null && !batch.hasRoomFor(event)) {
+            enqueue(takeBatch());
+        }
+        if (batch == null) {
+            batch = new Batch(settings.batchSize());
+            batchTimer = vertx.setTimer(settings.batchDelay().toMillis(), due -> enqueue(takeBatch()));
+        }
+        batch.add(event, promise);
+        if (batch.isFull()) {
+            enqueue(takeBatch());
+        }
+    }
+
+    private Delivery takeBatch() {
+        vertx.cancelTimer(batchTimer);
+        Delivery delivery = batch.toDelivery();
+        batch = null;
+        return delivery;
+    }
+
+    private void enqueue(Delivery delivery) {
+        Optional<HookUnavailableException> refusal = refusal();
+        if (refusal.isPresent()) {
+            delivery.fail(refusal.get());
+            return;
+        }
+        gate.add(delivery);
+        startNext();
+    }
+
+    /** A loop, not a recursion: an opening circuit may refuse thousands that wait. */
+    private void startNext() {
+        Delivery next;
+        while ((next = gate.next(System.nanoTime())) != null) {
+            Optional<HookUnavailableException> refusal = refusal().or(this::noPermission);
+            if (refusal.isPresent()) {
+                gate.finished();
+                next.fail(refusal.get());
+            } else {
+                attempt(next);
+            }
+        }
+        long waitNanos = gate.waitNanos(System.nanoTime());
+        if (waitNanos > 0 && !wakeScheduled) {
+            wakeScheduled = true;
+            vertx.setTimer(1 + TimeUnit.NANOSECONDS.toMillis(waitNanos), due -> {
+                wakeScheduled = false;
+                startNext();
+            });
+        }
+    }
+
+    private void attempt(Delivery delivery) {
+        long startNanos = System.nanoTime();
+        // Composed, so that whatever is thrown becomes the attempt's failure.
+        Future<Answer> answer = Future.succeededFuture(delivery).compose(this::post);
+        answer.onComplete(answered -> {
+            var took = Duration.ofNanos(System.nanoTime() - startNanos);
+            gate.finished();
+            if (answered.failed()) {
+                failed(delivery, failures.of(answered.cause()), outcome(answered.cause()), took);
+            } else if (answered.result().delivered()) {
+                meters.attempted("delivered", took);
+                circuit.onSuccess(took.toNanos(), TimeUnit.NANOSECONDS);
+                delivery.delivered();
+            } else {
+                HookException failure = failures.of(answered.result(), Instant.now());
+                heed(failure);
+                failed(delivery, failure, failure.getStatus() / 100 + "xx", took);
+            }
+            startNext();
+        });
+    }
+
+    private void failed(Delivery delivery, HookException failure, String outcome, Duration took) {
+        meters.attempted(outcome, took);
+        if (closed) {
+            circuit.releasePermission();
+            delivery.fail(stopping());
+            return;
+        }
+        lastFailure = failure.getMessage();
+        circuit.onError(took.toNanos(), TimeUnit.NANOSECONDS, failure);
+        delivery.fail(failure);
+    }
+
+    private static String outcome(Throwable cause) {
+        if (cause instanceof TimeoutException) {
+            return "timeout";
+        }
+        return cause instanceof HookTransport.RefusedAddressException ? "refused" : "connection";
+    }
+
+    /** 410 is the receiver's wish to be left alone; Retry-After holds for the endpoint, not for this change only. */
+    private void heed(HookException failure) {
+        if (failure.getStatus() == GONE && disabled == null) {
+            disabled = "is disabled: its receiver answered 410 Gone. Correct walroute.hook." + settings.name()
+                    + ".url or take the hook out of the routes, then restart";
+            LOG.error("hook:{} {}", settings.name(), disabled);
+        }
+        Duration wait = failure.getRetryAfter();
+        if (wait == null || failure.getStatus() < 500 && failure.getStatus() != TOO_MANY_REQUESTS) {
+            return;
+        }
+        if (wait.compareTo(settings.timeout()) <= 0) {
+            gate.pauseUntil(System.nanoTime() + wait.toNanos());
+        } else {
+            pausedUntil = Instant.now().plus(wait);
+            LOG.warn("hook:{} asked for a pause: changes are parked until {}", settings.name(), pausedUntil);
+        }
+    }
+
+    private Optional<HookUnavailableException> refusal() {
+        if (closed) {
+            return Optional.of(stopping());
+        }
+        if (disabled != null) {
+            return Optional.of(new HookUnavailableException(settings.name(), disabled, null));
+        }
+        if (HookMeters.isOpen(circuit) && openUntilNanos - System.nanoTime() > 0) {
+            return Optional.of(circuitOpen());
+        }
+        return longPause();
+    }
+
+    private Optional<HookUnavailableException> noPermission() {
+        return circuit.tryAcquirePermission() ? Optional.empty() : Optional.of(circuitOpen());
+    }
+
+    private Optional<HookUnavailableException> longPause() {
+        var left = Duration.between(Instant.now(), pausedUntil);
+        if (left.isNegative() || left.isZero()) {
+            return Optional.empty();
+        }
+        return Optional.of(new HookUnavailableException(
+                settings.name(), "is paused until " + pausedUntil + ", as its receiver asked", left));
+    }
+
+    private HookUnavailableException circuitOpen() {
+        return new HookUnavailableException(settings.name(), "circuit is open, last failure: " + lastFailure, null);
+    }
+
+    private HookUnavailableException stopping() {
+        return new HookUnavailableException(settings.name(), "is stopping", null);
+    }
+
+    private Future<Answer> post(Delivery delivery) {
+        byte[] body = delivery.body();
+        return transport.post(headers(delivery.webhookId(), body), body);
+    }
+
+    private MultiMap headers(String webhookId, byte[] body) {
+        long seconds = Instant.now().getEpochSecond();
+        MultiMap headers = MultiMap.caseInsensitiveMultiMap()
+                .set("User-Agent", "walroute")
+                .set("Content-Type", "application/json")
+                .set(WebhookSignature.ID, webhookId)
+                .set(WebhookSignature.TIMESTAMP, Long.toString(seconds))
+                .set(WebhookSignature.SIGNATURE, WebhookSignature.sign(settings.secrets(), webhookId, seconds, body));
+        settings.headers().forEach(headers::set);
+        return headers;
+    }
+}

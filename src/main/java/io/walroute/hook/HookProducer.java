@@ -1,0 +1,69 @@
+package io.walroute.hook;
+
+import io.walroute.change.ChangeEvent;
+import java.nio.charset.StandardCharsets;
+import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
+import org.apache.camel.AsyncCallback;
+import org.apache.camel.Exchange;
+import org.apache.camel.support.DefaultAsyncProducer;
+
+/** Hands the change to the receiver's client; the exchange goes on when the attempt has its outcome. */
+class HookProducer extends DefaultAsyncProducer {
+    private final HookClient client;
+    private final HookComponent component;
+
+    HookProducer(HookEndpoint endpoint) {
+        super(endpoint);
+        client = endpoint.client();
+        component = endpoint.getComponent();
+    }
+
+    @Override
+    public boolean process(Exchange exchange, AsyncCallback callback) {
+        try {
+            send(exchange, callback);
+            return false;
+        } catch (RuntimeException e) {
+            exchange.setException(e);
+            callback.done(true);
+            return true;
+        }
+    }
+
+    private void send(Exchange exchange, AsyncCallback callback) {
+        // Batched again, one change that the receiver can't take would take its neighbours down at every attempt.
+        boolean alone = Boolean.TRUE.equals(exchange.getMessage().getHeader(Exchange.REDELIVERED, Boolean.class));
+        client.send(event(exchange), alone).onComplete(sent -> {
+            if (sent.failed()) {
+                exchange.setException(sent.cause());
+            }
+            goOn(() -> callback.done(false));
+        });
+    }
+
+    private void goOn(Runnable rest) {
+        Executor executor = component.continuing();
+        try {
+            executor.execute(rest);
+        } catch (RejectedExecutionException stopping) {
+            rest.run();
+        }
+    }
+
+    /** A route may have made text of the change; whatever it is, it must be a change event. */
+    private static ChangeEvent event(Exchange exchange) {
+        Object body = exchange.getMessage().getBody();
+        if (body instanceof ChangeEvent event) {
+            return event;
+        }
+        if (body instanceof byte[] json) {
+            return ChangeEvent.fromJson(json);
+        }
+        if (body instanceof String json) {
+            return ChangeEvent.fromJson(json.getBytes(StandardCharsets.UTF_8));
+        }
+        throw new IllegalArgumentException("hook: takes a change event, found a body of "
+                + (body == null ? "null" : body.getClass().getName()));
+    }
+}

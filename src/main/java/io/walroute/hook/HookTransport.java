@@ -1,0 +1,229 @@
+package io.walroute.hook;
+
+import io.vertx.core.Future;
+import io.vertx.core.MultiMap;
+import io.vertx.core.Promise;
+import io.vertx.core.Vertx;
+import io.vertx.core.WorkerExecutor;
+import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.HttpClient;
+import io.vertx.core.http.HttpClientOptions;
+import io.vertx.core.http.HttpClientRequest;
+import io.vertx.core.http.HttpClientResponse;
+import io.vertx.core.http.HttpMethod;
+import io.vertx.core.http.HttpVersion;
+import io.vertx.core.http.PoolOptions;
+import io.vertx.core.http.RequestOptions;
+import io.vertx.core.net.SocketAddress;
+import java.net.ConnectException;
+import java.net.InetAddress;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.TimeoutException;
+
+/**
+ * Makes single attempts against one receiver: over pooled connections, to an address that the guard has seen, within one
+ * time limit for everything, reading no more of the answer than it needs. Follows no redirect and repeats nothing.
+ *
+ * <p>Used on one event loop only, so an attempt's callbacks never run at the same time.
+ */
+final class HookTransport {
+    /** More of an answer is not read. */
+    static final int MAX_ANSWER_BYTES = 64 * 1024;
+    // Only the beginning is kept for the error's text.
+    private static final int KEPT_ANSWER_BYTES = 4 * 1024;
+    private static final int IDLE_CONNECTION_SECONDS = 30;
+
+    private final Vertx vertx;
+    private final HookSettings settings;
+    private final AddressGuard guard;
+    private final HostLookup lookup;
+    private final HttpClient client;
+    private final String path;
+
+    /** @param options what the caller wants of TLS; the rest is set here */
+    HookTransport(
+            Vertx vertx,
+            HookSettings settings,
+            HostLookup.Resolver resolver,
+            WorkerExecutor workers,
+            HttpClientOptions options) {
+        this.vertx = vertx;
+        this.settings = settings;
+        guard = settings.guard();
+        lookup = new HostLookup(settings.host(), resolver, workers);
+        client = vertx.httpClientBuilder()
+                .with(new HttpClientOptions(options)
+                        .setProtocolVersion(HttpVersion.HTTP_1_1)
+                        .setKeepAlive(true)
+                        .setKeepAliveTimeout(IDLE_CONNECTION_SECONDS)
+                        .setConnectTimeout((int) settings.timeout().toMillis())
+                        .setVerifyHost(true))
+                .with(new PoolOptions().setHttp1MaxSize(settings.concurrency()))
+                // Each attempt tells its own failure; without a handler Vert.x logs it once more.
+                .withConnectHandler(connection -> connection.exceptionHandler(told -> {}))
+                .build();
+        String rawPath = settings.url().getRawPath();
+        String query = settings.url().getRawQuery();
+        path = (rawPath == null || rawPath.isEmpty() ? "/" : rawPath) + (query == null ? "" : "?" + query);
+    }
+
+    /** Fails with what Vert.x or the JDK gives, {@link TimeoutException} or {@link RefusedAddressException}. */
+    Future<Answer> post(MultiMap headers, byte[] body) {
+        var attempt = new Attempt(headers, Buffer.buffer(body));
+        attempt.start();
+        return attempt.promise.future();
+    }
+
+    /** What each attempt would fail with if it were made now; fails if the host can't be resolved. */
+    Future<Optional<RefusedAddressException>> addressProblem() {
+        return lookup.addresses()
+                .map(addresses -> permitted(addresses).cause() instanceof RefusedAddressException e
+                        ? Optional.of(e)
+                        : Optional.empty());
+    }
+
+    private Future<List<InetAddress>> permitted(List<InetAddress> addresses) {
+        List<InetAddress> permitted = new ArrayList<>();
+        String reason = "it has no address";
+        for (InetAddress each : addresses) {
+            Optional<String> refusal = guard.refusal(each, settings.encrypted());
+            if (refusal.isEmpty()) {
+                permitted.add(each);
+            } else {
+                reason = refusal.get();
+            }
+        }
+        return permitted.isEmpty()
+                ? Future.failedFuture(new RefusedAddressException(reason))
+                : Future.succeededFuture(permitted);
+    }
+
+    Future<Void> close() {
+        return client.close();
+    }
+
+    /** The guard refused each of the host's addresses. */
+    static final class RefusedAddressException extends Exception {
+        RefusedAddressException(String message) {
+            super(message, null, false, false);
+        }
+    }
+
+    private final class Attempt {
+        private final Promise<Answer> promise = Promise.promise();
+        private final MultiMap headers;
+        private final Buffer body;
+        private final Buffer kept = Buffer.buffer();
+        private long timer;
+        private HttpClientRequest request;
+        private HttpClientResponse response;
+        private int read;
+        private boolean over;
+
+        private Attempt(MultiMap headers, Buffer body) {
+            this.headers = headers;
+            this.body = body;
+        }
+
+        private void start() {
+            timer = vertx.setTimer(Math.max(1, settings.timeout().toMillis()), expired -> expire());
+            lookup.addresses()
+                    .compose(HookTransport.this::permitted)
+                    .onSuccess(addresses -> connect(addresses, 0))
+                    .onFailure(this::fail);
+        }
+
+        private void connect(List<InetAddress> addresses, int index) {
+            if (over) {
+                return;
+            }
+            client.request(options(addresses.get(index))).onSuccess(this::send).onFailure(cause -> {
+                if (cause instanceof ConnectException && index + 1 < addresses.size()) {
+                    connect(addresses, index + 1);
+                } else {
+                    fail(cause);
+                }
+            });
+        }
+
+        /** Connects to the address that was checked; the name goes into Host, SNI and the certificate's check. */
+        private RequestOptions options(InetAddress address) {
+            return new RequestOptions()
+                    .setMethod(HttpMethod.POST)
+                    .setSsl(settings.encrypted())
+                    .setServer(SocketAddress.inetSocketAddress(settings.port(), address.getHostAddress()))
+                    .setHost(settings.url().getHost())
+                    .setPort(settings.port())
+                    .setURI(path)
+                    .setFollowRedirects(false)
+                    .setHeaders(headers);
+        }
+
+        private void send(HttpClientRequest connected) {
+            request = connected;
+            if (over) {
+                request.reset();
+                return;
+            }
+            request.response().onSuccess(this::answered).onFailure(this::fail);
+            request.send(body);
+        }
+
+        private void answered(HttpClientResponse head) {
+            response = head;
+            if (over) {
+                return;
+            }
+            head.exceptionHandler(cut -> finish());
+            head.endHandler(end -> finish());
+            head.handler(this::read);
+        }
+
+        private void read(Buffer chunk) {
+            read += chunk.length();
+            int room = KEPT_ANSWER_BYTES - kept.length();
+            if (room > 0) {
+                kept.appendBuffer(chunk, 0, Math.min(room, chunk.length()));
+            }
+            if (read > MAX_ANSWER_BYTES) {
+                finish();
+                request.reset();
+            }
+        }
+
+        /** The status decides; an answer whose body is cut, endless or slow has one all the same. */
+        private void expire() {
+            if (response != null) {
+                finish();
+            } else {
+                fail(new TimeoutException());
+            }
+            if (request != null) {
+                request.reset();
+            }
+        }
+
+        private void finish() {
+            if (end()) {
+                promise.complete(new Answer(response.statusCode(), response.getHeader("Retry-After"), kept.getBytes()));
+            }
+        }
+
+        private void fail(Throwable cause) {
+            if (end()) {
+                promise.fail(cause);
+            }
+        }
+
+        private boolean end() {
+            if (over) {
+                return false;
+            }
+            over = true;
+            vertx.cancelTimer(timer);
+            return true;
+        }
+    }
+}

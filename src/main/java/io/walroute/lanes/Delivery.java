@@ -1,0 +1,110 @@
+package io.walroute.lanes;
+
+import io.walroute.change.ChangeEvent;
+import io.walroute.change.ChangeProperties;
+import io.walroute.change.Settlement;
+import java.util.HashMap;
+import java.util.Map;
+import org.apache.camel.Exchange;
+import org.apache.camel.Message;
+import org.apache.camel.StreamCache;
+
+/**
+ * One message on its way through a lane: what it carries, taken from the sender's exchange without sharing anything that
+ * either side may change, and the hold that it has on the slot.
+ *
+ * <p>The fields at the end belong to the lane and its lock.
+ */
+final class Delivery {
+    final Claim claim;
+    /** The change's id; null if the body is no change. */
+    final String eventId;
+
+    final long bytes;
+    /** Whether it comes from the dead letters. */
+    final boolean redrive;
+
+    final Settlement.Hold hold;
+
+    private final Object body;
+    private final Map<String, Object> headers;
+    private final Map<String, Object> properties;
+    private final Map<String, Object> variables;
+
+    /** Its turn in this lane, in the order of arrival. */
+    long turn;
+
+    long heldSinceNanos;
+    KeyedOrder.Place<Delivery> place;
+    /** Of a redriven delivery: the first turn from which its key was parked when it arrived. */
+    long parkedFromAtArrival;
+
+    boolean started;
+    boolean spillEnded;
+    /** An earlier delivery of its key failed: it must fail too, so that both come again in order. */
+    boolean doomed;
+    /** To be parked without an attempt, behind an earlier one of its key. */
+    boolean behind;
+
+    Delivery(Exchange exchange, String lane) throws Exception {
+        Message message = exchange.getMessage();
+        claim = Claim.of(message);
+        body = message.getBody() instanceof StreamCache stream ? stream.copy(exchange) : message.getBody();
+        eventId = body instanceof ChangeEvent event ? event.id() : null;
+        bytes = HeldBytes.of(body);
+        headers = message.hasHeaders()
+                ? exchange.getContext()
+                        .getCamelContextExtension()
+                        .getHeadersMapFactory()
+                        .newMap(message.getHeaders())
+                : null;
+        properties = exchange.hasProperties() ? new HashMap<>(exchange.getProperties()) : new HashMap<>(2);
+        variables = exchange.hasVariables() ? new HashMap<>(exchange.getVariables()) : null;
+        redrive = isRedrive(lane);
+        if (!redrive) {
+            properties.remove(ChangeProperties.REDRIVE);
+            properties.remove(ChangeProperties.PARKED_LEFT);
+        }
+        properties.remove(ChangeProperties.PARKED);
+        properties.remove(ChangeProperties.PARK_REASON);
+        properties.put(ChangeProperties.LANE, lane);
+        hold = exchange.getProperty(Settlement.PROPERTY) instanceof Settlement settlement
+                ? settlement.hold()
+                : Settlement.Hold.NONE;
+    }
+
+    /** A redriven delivery of another lane may reach this one through that lane's route: here it is one like others. */
+    private boolean isRedrive(String lane) {
+        Object from = properties.get(ChangeProperties.LANE);
+        return Boolean.TRUE.equals(properties.get(ChangeProperties.REDRIVE)) && (from == null || from.equals(lane));
+    }
+
+    /** Gives everything that this delivery carries to a new exchange; to be called once. */
+    Exchange into(Exchange exchange) {
+        exchange.getIn().setBody(body);
+        if (headers != null) {
+            exchange.getIn().setHeaders(headers);
+        }
+        properties.forEach(exchange::setProperty);
+        if (variables != null) {
+            variables.forEach(exchange::setVariable);
+        }
+        return exchange;
+    }
+
+    /** For log lines; the key shows only as a hash. */
+    @Override
+    public String toString() {
+        String what = body instanceof ChangeEvent event
+                ? "change " + eventId + " at " + event.lsn()
+                : "message "
+                        + (body == null
+                                ? "without body"
+                                : "of type " + body.getClass().getSimpleName());
+        return what + " of table " + claim.table() + (claim.wholeTable() ? "" : ", key hash " + keyHash());
+    }
+
+    private String keyHash() {
+        return Integer.toHexString(claim.key().hashCode());
+    }
+}

@@ -1,0 +1,532 @@
+package io.walroute.lanes;
+
+import io.walroute.change.Settlement;
+import java.util.ArrayDeque;
+import java.util.Iterator;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The deliveries on their way to one sink: waiting for their turn, ready, or under way.
+ *
+ * <p>Invariant: every delivery that {@link #accept} took keeps its hold until {@link #finish} or {@link #spilled} was called
+ * for it; it is released only if the delivery got through or is parked, and failed otherwise, {@link #close} included. So the
+ * slot never passes what this lane holds.
+ *
+ * <p>All methods may be called from any thread. Holds and the parking are called without the lock. The lane outlives its
+ * consumer: while the sink's route is stopped, deliveries stay here until there is no more room, and then senders wait.
+ */
+final class Lane {
+    private static final Logger LOG = LoggerFactory.getLogger(Lane.class);
+    private static final long LOG_STALL_AFTER_NANOS = TimeUnit.SECONDS.toNanos(10);
+    private static final long LOG_STALL_EVERY_NANOS = TimeUnit.SECONDS.toNanos(60);
+
+    enum Outcome {
+        DELIVERED,
+        PARKED,
+        FAILED
+    }
+
+    /** Writes a delivery into the dead letters and then calls {@link #spilled}. */
+    interface Spill {
+        void park(Delivery delivery);
+    }
+
+    private final String name;
+    private final LaneMeters meters;
+
+    private final ReentrantLock lock = new ReentrantLock();
+    private final Condition room = lock.newCondition();
+    private final Condition work = lock.newCondition();
+
+    private final KeyedOrder<Delivery> order = new KeyedOrder<>();
+    private final ParkedMarks marks = new ParkedMarks();
+    private final ArrayDeque<Delivery> ready = new ArrayDeque<>();
+    /** In the order of arrival. */
+    private final Set<Delivery> held = new LinkedHashSet<>();
+
+    private LaneSettings settings = LaneSettings.DEFAULT;
+    private Object consumer;
+    private Spill spill;
+    private boolean closed;
+
+    private long turns;
+    private long heldBytes;
+    private int inFlight;
+    private int spilling;
+    private int sendersWaiting;
+    private long progressNanos;
+    /** Since when senders have been turned away without one getting in; 0 while they get in. */
+    private long fullSinceNanos;
+
+    private long spilledSinceFull;
+    private long stallLoggedNanos;
+
+    Lane(String name, LaneMeters meters) {
+        this.name = name;
+        this.meters = meters;
+    }
+
+    /** Settings of a consumer that exists but doesn't run yet. */
+    void configure(LaneSettings newSettings) {
+        lock.lock();
+        try {
+            settings = newSettings;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Begins to serve a consumer.
+     *
+     * @param parking null if the lane never spills
+     * @param parkedKeys keys with parked deliveries from before, in the form of {@code ParkedKeys.key}
+     * @throws IllegalStateException if there is another consumer
+     */
+    void attach(Object newConsumer, LaneSettings newSettings, Spill parking, Set<String> parkedKeys) {
+        lock.lock();
+        try {
+            if (consumer != null) {
+                throw new IllegalStateException(newConsumer + " reads lanes:" + name + ", which " + consumer
+                        + " reads already. A lane feeds one route: use multicast in it, or another lane");
+            }
+            marks.addEarlier(parkedKeys);
+            consumer = newConsumer;
+            settings = newSettings;
+            spill = parking;
+            room.signalAll();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Ends {@link #take} for this consumer; what isn't under way stays here. */
+    void detach(Object oldConsumer) {
+        lock.lock();
+        try {
+            if (consumer == oldConsumer) {
+                consumer = null;
+                spill = null;
+                work.signalAll();
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Takes a delivery, in the order of the calls. Blocks while the lane is full, unless the settings say to park.
+     *
+     * @throws InterruptedException if interrupted meanwhile; the lane didn't take it, nor in the other cases
+     * @throws RejectedExecutionException if the lane is closed, or has no room for a redriven delivery in time
+     */
+    void accept(Delivery delivery) throws InterruptedException {
+        Spill parking = null;
+        lock.lockInterruptibly();
+        try {
+            if (awaitRoom(delivery)) {
+                enter(delivery);
+            } else {
+                parking = spill;
+                enterSpilled(delivery);
+            }
+        } finally {
+            lock.unlock();
+        }
+        if (parking != null) {
+            parking.park(delivery);
+        }
+    }
+
+    private void enter(Delivery delivery) {
+        if (fullSinceNanos != 0) {
+            roomAgain();
+        }
+        delivery.turn = ++turns;
+        delivery.heldSinceNanos = System.nanoTime();
+        if (delivery.redrive) {
+            delivery.parkedFromAtArrival = marks.parkedFrom(delivery.claim);
+        }
+        held.add(delivery);
+        heldBytes += delivery.bytes;
+        delivery.place = order.add(delivery, delivery.claim);
+        if (delivery.place.mayRun()) {
+            ready.add(delivery);
+            work.signal();
+        }
+    }
+
+    private void enterSpilled(Delivery delivery) {
+        delivery.turn = ++turns;
+        spilling++;
+        if (settings.parkBehind()) {
+            marks.parked(delivery);
+        }
+        if (spilledSinceFull++ == 0) {
+            LOG.warn("lanes:{} parks changes: {}", name, fullness());
+        }
+    }
+
+    private void roomAgain() {
+        if (spilledSinceFull > 0) {
+            LOG.info("lanes:{} has room again; {} changes were parked", name, spilledSinceFull);
+        }
+        fullSinceNanos = 0;
+        spilledSinceFull = 0;
+    }
+
+    /** Whether there is room; false to park. */
+    private boolean awaitRoom(Delivery delivery) throws InterruptedException {
+        throwIfClosed();
+        if (hasRoom(delivery)) {
+            return true;
+        }
+        long since = System.nanoTime();
+        if (fullSinceNanos == 0) {
+            fullSinceNanos = since;
+        }
+        sendersWaiting++;
+        try {
+            while (!hasRoom(delivery)) {
+                long now = System.nanoTime();
+                long waitNanos = delivery.redrive ? redriveWaitsNanos(since, now) : spillsInNanos(now);
+                if (waitNanos <= 0 && spilling < settings.size()) {
+                    return false;
+                }
+                logStall(now);
+                room.awaitNanos(waitNanos <= 0 ? LOG_STALL_AFTER_NANOS : Math.min(waitNanos, LOG_STALL_AFTER_NANOS));
+                throwIfClosed();
+            }
+            return true;
+        } finally {
+            sendersWaiting--;
+        }
+    }
+
+    private boolean hasRoom(Delivery delivery) {
+        return held.isEmpty() || (held.size() < settings.size() && heldBytes + delivery.bytes <= settings.maxBytes());
+    }
+
+    /** A redriven one is safe where it came from: its sender tries again later rather than wait here for long. */
+    private long redriveWaitsNanos(long since, long now) {
+        long left = since + settings.parkAfter().toNanos() - now;
+        if (left <= 0) {
+            throw new RejectedExecutionException("lanes:" + name + " has no room for a redriven change: " + fullness());
+        }
+        return left;
+    }
+
+    private long spillsInNanos(long now) {
+        if (spill == null) {
+            return Long.MAX_VALUE;
+        }
+        if (settings.whenFull() == WhenFull.PARK) {
+            return 0;
+        }
+        return Math.max(progressNanos, fullSinceNanos) + settings.parkAfter().toNanos() - now;
+    }
+
+    private void logStall(long now) {
+        if (now - fullSinceNanos > LOG_STALL_AFTER_NANOS
+                && (stallLoggedNanos == 0 || now - stallLoggedNanos > LOG_STALL_EVERY_NANOS)) {
+            stallLoggedNanos = now;
+            LOG.warn("lanes:{} lets its senders wait: {}", name, fullness());
+        }
+    }
+
+    private String fullness() {
+        Iterator<Delivery> first = held.iterator();
+        return String.format(
+                "%,d changes held (limit %,d), %,d of %,d kB, %,d under way%s",
+                held.size(),
+                settings.size(),
+                heldBytes >> 10,
+                settings.maxBytes() >> 10,
+                inFlight,
+                first.hasNext() ? ", oldest " + ageMs(System.nanoTime()) / 1000 + " s: " + first.next() : "");
+    }
+
+    private void throwIfClosed() {
+        if (closed) {
+            throw new RejectedExecutionException("lanes:" + name + " is stopped");
+        }
+    }
+
+    /** The next delivery that may run now; blocks until there is one. Null once the consumer is detached. */
+    Delivery take(Object forConsumer) {
+        lock.lock();
+        try {
+            while (consumer == forConsumer) {
+                if (!ready.isEmpty() && inFlight < settings.maxInFlight()) {
+                    return start(ready.poll());
+                }
+                awaitWork();
+            }
+            return null;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** An interrupt that a route left behind on this thread must not end it; only {@link #detach} does. */
+    private void awaitWork() {
+        try {
+            work.await();
+        } catch (InterruptedException left) {
+            LOG.trace("lanes:{}: interrupted while idle", name);
+        }
+    }
+
+    private Delivery start(Delivery delivery) {
+        inFlight++;
+        delivery.started = true;
+        if (settings.parkBehind()) {
+            delivery.behind = delivery.redrive
+                    // an earlier one was parked since: trying this one now would overtake it
+                    ? marks.isBehind(delivery.claim, delivery.parkedFromAtArrival)
+                    : marks.isBehind(delivery.claim, delivery.turn);
+        }
+        if (!ready.isEmpty()) {
+            work.signal();
+        }
+        return delivery;
+    }
+
+    /**
+     * Ends a delivery that {@link #take} gave; its followers may run. Repeated calls do nothing.
+     *
+     * @param parkedLeft of a redriven delivery that got through: how many parked ones of its key there are; null if unknown
+     * @param cause of FAILED; else null
+     */
+    void finish(Delivery delivery, Outcome outcome, Integer parkedLeft, Throwable cause) {
+        int behind = 0;
+        lock.lock();
+        try {
+            if (!held.remove(delivery)) {
+                return;
+            }
+            heldBytes -= delivery.bytes;
+            inFlight--;
+            progressNanos = System.nanoTime();
+            behind = note(delivery, outcome, parkedLeft);
+            order.complete(delivery.place, ready::add);
+            if (!ready.isEmpty()) {
+                work.signal();
+            }
+            if (sendersWaiting > 0 && hasPlentyOfRoom()) {
+                room.signalAll();
+            }
+        } finally {
+            lock.unlock();
+        }
+        settle(delivery, outcome, cause, behind);
+    }
+
+    private int note(Delivery delivery, Outcome outcome, Integer parkedLeft) {
+        switch (outcome) {
+            case PARKED -> {
+                if (settings.parkBehind()) {
+                    marks.parked(delivery);
+                }
+            }
+            case DELIVERED -> {
+                if (delivery.redrive) {
+                    marks.redriven(delivery, parkedLeft);
+                }
+            }
+            case FAILED -> {
+                return doomFollowers(delivery);
+            }
+        }
+        return 0;
+    }
+
+    /**
+     * A failed delivery comes again from the slot, and with it everything after it. What is already here behind it must not
+     * run before, so it fails too. Only where a hold makes it come again: nobody would bring back a replayed one.
+     */
+    private int doomFollowers(Delivery failed) {
+        if (failed.doomed || failed.hold == Settlement.Hold.NONE) {
+            return 0;
+        }
+        int doomed = 0;
+        List<Delivery> followers = order.behind(failed.place);
+        for (Delivery follower : followers) {
+            if (follower.hold != Settlement.Hold.NONE && !follower.redrive) {
+                follower.doomed = true;
+                doomed++;
+            }
+        }
+        return doomed;
+    }
+
+    /** Waking senders for each free place would cost a thread switch per delivery. */
+    private boolean hasPlentyOfRoom() {
+        return held.size() <= settings.size() - settings.size() / 8
+                && heldBytes <= settings.maxBytes() - settings.maxBytes() / 8;
+    }
+
+    private void settle(Delivery delivery, Outcome outcome, Throwable cause, int behind) {
+        switch (outcome) {
+            case DELIVERED -> {
+                meters.delivered.increment();
+                delivery.hold.release();
+            }
+            case PARKED -> {
+                meters.parked.increment();
+                delivery.hold.release();
+            }
+            case FAILED -> {
+                if (!delivery.doomed) {
+                    LOG.warn(
+                            "lanes:{}: {} was neither delivered nor parked ({} behind it fail too): {}",
+                            name,
+                            delivery,
+                            behind,
+                            String.valueOf(cause));
+                }
+                delivery.hold.fail(cause);
+            }
+        }
+    }
+
+    /**
+     * Ends a delivery that was given to {@link Spill}. Repeated calls do nothing.
+     *
+     * @param cause why it isn't parked; null if it is
+     */
+    void spilled(Delivery delivery, Throwable cause) {
+        lock.lock();
+        try {
+            if (delivery.spillEnded) {
+                return;
+            }
+            delivery.spillEnded = true;
+            spilling--;
+            if (sendersWaiting > 0) {
+                room.signalAll();
+            }
+        } finally {
+            lock.unlock();
+        }
+        settle(delivery, cause == null ? Outcome.PARKED : Outcome.FAILED, cause, 0);
+    }
+
+    /** Nothing of this key is parked any more; in the form of {@code ParkedKeys.key}. */
+    void nothingParked(String key) {
+        lock.lock();
+        try {
+            marks.remove(key);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Fails what isn't under way, and every sender that waits. What is under way may still finish. */
+    void close() {
+        List<Delivery> rest;
+        int underWay;
+        lock.lock();
+        try {
+            closed = true;
+            consumer = null;
+            underWay = inFlight;
+            rest = held.stream().filter(delivery -> !delivery.started).toList();
+            rest.forEach(held::remove);
+            ready.clear();
+            room.signalAll();
+            work.signalAll();
+        } finally {
+            lock.unlock();
+        }
+        if (underWay > 0 || !rest.isEmpty()) {
+            LOG.warn(
+                    "lanes:{} stopped with {} changes not begun and {} under way: not acknowledged, PostgreSQL sends them again",
+                    name,
+                    rest.size(),
+                    underWay);
+        }
+        var stopped = new RejectedExecutionException("lanes:" + name + " stopped before the change's turn came");
+        rest.forEach(delivery -> delivery.hold.fail(stopped));
+    }
+
+    /** Deliveries for which something is still to be done. */
+    int pending() {
+        lock.lock();
+        try {
+            return held.size() + spilling;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    int held() {
+        lock.lock();
+        try {
+            return held.size();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    long heldBytes() {
+        lock.lock();
+        try {
+            return heldBytes;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    int inFlight() {
+        lock.lock();
+        try {
+            return inFlight;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    int parkedKeys() {
+        lock.lock();
+        try {
+            return marks.size();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** 0 if nothing is held. */
+    long oldestHeldMs() {
+        lock.lock();
+        try {
+            return ageMs(System.nanoTime());
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private long ageMs(long now) {
+        return held.isEmpty()
+                ? 0
+                : TimeUnit.NANOSECONDS.toMillis(now - held.iterator().next().heldSinceNanos);
+    }
+
+    /** Whether nothing of what was held has left a trace. */
+    boolean isIdle() {
+        lock.lock();
+        try {
+            return held.isEmpty() && heldBytes == 0 && inFlight == 0 && spilling == 0 && order.isEmpty();
+        } finally {
+            lock.unlock();
+        }
+    }
+}

@@ -1,0 +1,111 @@
+package io.walroute.lanes;
+
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import java.util.Arrays;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Collectors;
+import org.apache.camel.Endpoint;
+import org.apache.camel.spi.Metadata;
+import org.apache.camel.support.DefaultComponent;
+
+/**
+ * {@code lanes:NAME}, the hand-over of changes from the table's routes to a sink's: ordered per key, bounded, in memory, and
+ * part of the acknowledgement. {@code to: lanes:cache} takes a change's hold and returns at once; {@code from: lanes:cache}
+ * runs the sink's route and lets go of the hold when the change is delivered or parked.
+ */
+public class LanesComponent extends DefaultComponent {
+    @Metadata(
+            description =
+                    "Lanes whose sink is switched off, separated by commas: what is sent to them counts as filtered")
+    private String disabled = "";
+
+    private final Map<String, Lane> lanes = new ConcurrentHashMap<>();
+    private final Map<String, LaneMeters> meters = new ConcurrentHashMap<>();
+    private final Set<LanesConsumer> consumers = ConcurrentHashMap.newKeySet();
+    private Set<String> disabledNames = Set.of();
+    private MeterRegistry registry;
+
+    @Override
+    protected Endpoint createEndpoint(String uri, String name, Map<String, Object> parameters) throws Exception {
+        if (name.isBlank()) {
+            throw new IllegalArgumentException("'" + uri + "' names no lane. Write lanes:cache, for example");
+        }
+        var endpoint = new LanesEndpoint(uri, this, name, Set.copyOf(parameters.keySet()));
+        setProperties(endpoint, parameters);
+        return endpoint;
+    }
+
+    Lane lane(String name) {
+        return lanes.computeIfAbsent(name, n -> {
+            var lane = new Lane(n, meters(n));
+            meters(n).watch(lane);
+            return lane;
+        });
+    }
+
+    LaneMeters meters(String name) {
+        return meters.computeIfAbsent(name, n -> new LaneMeters(registry(), n));
+    }
+
+    private synchronized MeterRegistry registry() {
+        if (registry == null) {
+            registry = getCamelContext().getRegistry().findByType(MeterRegistry.class).stream()
+                    .findFirst()
+                    .orElseGet(SimpleMeterRegistry::new);
+        }
+        return registry;
+    }
+
+    void add(LanesConsumer consumer) {
+        consumers.add(consumer);
+    }
+
+    void remove(LanesConsumer consumer) {
+        consumers.remove(consumer);
+    }
+
+    /** Lanes that a route reads, whether it runs or not. */
+    Set<String> names() {
+        return consumers.stream().map(c -> c.getEndpoint().getName()).collect(Collectors.toCollection(TreeSet::new));
+    }
+
+    boolean isDisabled(String name) {
+        return disabledNames.contains(name);
+    }
+
+    /**
+     * Tells a lane that nothing of a key is parked any more, for when a parked delivery goes away otherwise than by being
+     * redriven (discarded, dead). Unknown lanes and keys are no error.
+     *
+     * @param key in the form of {@link io.walroute.change.ParkedKeys#key}
+     */
+    public void nothingParked(String name, String key) {
+        Lane lane = lanes.get(name);
+        if (lane != null) {
+            lane.nothingParked(key);
+        }
+    }
+
+    public String getDisabled() {
+        return disabled;
+    }
+
+    public void setDisabled(String names) {
+        disabled = names == null ? "" : names;
+        disabledNames = Arrays.stream(disabled.split(","))
+                .map(String::strip)
+                .filter(name -> !name.isEmpty())
+                .collect(Collectors.toUnmodifiableSet());
+    }
+
+    @Override
+    protected void doStop() throws Exception {
+        lanes.values().forEach(Lane::close);
+        lanes.clear();
+        super.doStop();
+    }
+}

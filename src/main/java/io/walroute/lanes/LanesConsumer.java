@@ -1,0 +1,188 @@
+package io.walroute.lanes;
+
+import io.walroute.change.ChangeProperties;
+import io.walroute.change.ParkedKeys;
+import java.util.HashSet;
+import java.util.Set;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.RejectedExecutionException;
+import org.apache.camel.AsyncProducer;
+import org.apache.camel.CamelContext;
+import org.apache.camel.Endpoint;
+import org.apache.camel.Exchange;
+import org.apache.camel.Processor;
+import org.apache.camel.ShutdownRunningTask;
+import org.apache.camel.StartupListener;
+import org.apache.camel.spi.ShutdownAware;
+import org.apache.camel.support.DefaultConsumer;
+import org.apache.camel.support.service.ServiceHelper;
+
+/**
+ * Runs a sink's route for each delivery whose turn has come.
+ *
+ * <p>The threads only start deliveries. Completion may come on any thread and starts nothing itself, so routes that complete
+ * at once don't nest. At stop the route goes on, with Camel's shutdown timeout, until its lane is empty.
+ */
+class LanesConsumer extends DefaultConsumer implements ShutdownAware, StartupListener {
+    private final LanesEndpoint endpoint;
+    private final LaneSettings settings;
+    private Lane lane;
+    private AsyncProducer parking;
+    private ExecutorService threads;
+
+    LanesConsumer(LanesEndpoint endpoint, Processor processor, LaneSettings settings) {
+        super(endpoint, processor);
+        this.endpoint = endpoint;
+        this.settings = settings;
+    }
+
+    @Override
+    public String toString() {
+        return "route " + getRouteId();
+    }
+
+    @Override
+    public LanesEndpoint getEndpoint() {
+        return endpoint;
+    }
+
+    @Override
+    protected void doStart() throws Exception {
+        super.doStart();
+        lane = endpoint.getComponent().lane(endpoint.getName());
+        if (settings.parkUri() != null && parking == null) {
+            Endpoint parkEndpoint = endpoint.getCamelContext().getEndpoint(settings.parkUri());
+            parking = parkEndpoint.createAsyncProducer();
+        }
+        ServiceHelper.startService(parking);
+        lane.attach(this, settings, parking == null ? null : this::spill, parkedKeys());
+        endpoint.getCamelContext().addStartupListener(this);
+    }
+
+    private Set<String> parkedKeys() {
+        Set<String> keys = new HashSet<>();
+        if (settings.parkBehind()) {
+            for (ParkedKeys parked : endpoint.getCamelContext().getRegistry().findByType(ParkedKeys.class)) {
+                keys.addAll(parked.parkedKeys(endpoint.getName()));
+            }
+        }
+        return keys;
+    }
+
+    /** Not before: a route that this one calls might not have been started. */
+    @Override
+    public synchronized void onCamelContextStarted(CamelContext context, boolean alreadyStarted) {
+        if (threads != null || !isRunAllowed()) {
+            return;
+        }
+        threads = context.getExecutorServiceManager()
+                .newFixedThreadPool(this, "lanes:" + endpoint.getName(), settings.threads());
+        for (int i = 0; i < settings.threads(); i++) {
+            threads.execute(this::work);
+        }
+    }
+
+    private void work() {
+        Delivery delivery = lane.take(this);
+        while (delivery != null) {
+            try {
+                run(delivery);
+            } catch (Exception | LinkageError e) {
+                lane.finish(delivery, Lane.Outcome.FAILED, null, e);
+            }
+            delivery = lane.take(this);
+        }
+    }
+
+    private void run(Delivery delivery) {
+        if (delivery.doomed) {
+            var cause = new RejectedExecutionException("an earlier change of the same key has to come again first");
+            lane.finish(delivery, Lane.Outcome.FAILED, null, cause);
+        } else if (delivery.behind) {
+            park(delivery, "an earlier change of the same key is parked", cause -> {
+                Lane.Outcome outcome = cause == null ? Lane.Outcome.PARKED : Lane.Outcome.FAILED;
+                lane.finish(delivery, outcome, null, cause);
+            });
+        } else {
+            Exchange exchange = delivery.into(createExchange(false));
+            getAsyncProcessor().process(exchange, doneSync -> routed(delivery, exchange));
+        }
+    }
+
+    private void routed(Delivery delivery, Exchange exchange) {
+        Throwable cause = failure(exchange);
+        boolean parked = Boolean.TRUE.equals(exchange.getProperty(ChangeProperties.PARKED));
+        Object left = exchange.getProperty(ChangeProperties.PARKED_LEFT);
+        releaseExchange(exchange, false);
+        if (cause != null) {
+            lane.finish(delivery, Lane.Outcome.FAILED, null, cause);
+        } else {
+            Lane.Outcome outcome = parked ? Lane.Outcome.PARKED : Lane.Outcome.DELIVERED;
+            lane.finish(delivery, outcome, left instanceof Integer number ? number : null, null);
+        }
+    }
+
+    private static Throwable failure(Exchange exchange) {
+        if (exchange.getException() != null) {
+            return exchange.getException();
+        }
+        return exchange.isFailed() || exchange.isRollbackOnly()
+                ? new IllegalStateException("the route rolled the change back")
+                : null;
+    }
+
+    private void spill(Delivery delivery) {
+        park(delivery, "the lane was full", cause -> lane.spilled(delivery, cause));
+    }
+
+    private void park(Delivery delivery, String reason, java.util.function.Consumer<Throwable> done) {
+        try {
+            Exchange exchange = delivery.into(endpoint.createExchange());
+            exchange.getExchangeExtension().setFromRouteId(getRouteId());
+            exchange.setProperty(ChangeProperties.PARK_REASON, reason);
+            parking.process(exchange, doneSync -> done.accept(failure(exchange)));
+        } catch (RuntimeException e) {
+            done.accept(e);
+        }
+    }
+
+    /** The lane is needed until the routes that fill it are done. */
+    @Override
+    public boolean deferShutdown(ShutdownRunningTask shutdownRunningTask) {
+        return true;
+    }
+
+    @Override
+    public int getPendingExchangesSize() {
+        return lane == null ? 0 : lane.pending();
+    }
+
+    @Override
+    public void prepareShutdown(boolean suspendOnly, boolean forced) {
+        if (forced && lane != null && endpoint.getCamelContext().isStopping()) {
+            lane.close(); // also wakes senders that wait for room, so that their routes can stop
+        }
+    }
+
+    @Override
+    protected void doStop() throws Exception {
+        if (lane != null) {
+            lane.detach(this);
+        }
+        synchronized (this) {
+            if (threads != null) {
+                // Drained by now, unless the timeout passed; then what is under way fails and comes again.
+                endpoint.getCamelContext().getExecutorServiceManager().shutdownNow(threads);
+                threads = null;
+            }
+        }
+        ServiceHelper.stopService(parking);
+        super.doStop();
+    }
+
+    @Override
+    protected void doShutdown() throws Exception {
+        endpoint.getComponent().remove(this);
+        super.doShutdown();
+    }
+}

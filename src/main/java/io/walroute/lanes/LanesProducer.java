@@ -1,0 +1,58 @@
+package io.walroute.lanes;
+
+import org.apache.camel.AsyncCallback;
+import org.apache.camel.Exchange;
+import org.apache.camel.support.DefaultAsyncProducer;
+
+/** Hands a change to its lane and is done: what becomes of it is the hold's business. */
+class LanesProducer extends DefaultAsyncProducer {
+    private final LanesEndpoint endpoint;
+    private Lane lane;
+
+    LanesProducer(LanesEndpoint endpoint) {
+        super(endpoint);
+        this.endpoint = endpoint;
+    }
+
+    @Override
+    public boolean process(Exchange exchange, AsyncCallback callback) {
+        try {
+            if (endpoint.getComponent().isDisabled(endpoint.getName())) {
+                endpoint.getComponent().meters(endpoint.getName()).filtered.increment();
+            } else {
+                send(new Delivery(exchange, endpoint.getName()));
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            exchange.setException(e);
+        } catch (Exception e) {
+            exchange.setException(e);
+        }
+        callback.done(true);
+        return true;
+    }
+
+    private void send(Delivery delivery) throws InterruptedException {
+        try {
+            lane.accept(delivery);
+        } catch (InterruptedException | RuntimeException e) {
+            delivery.hold.fail(e);
+            throw e;
+        }
+    }
+
+    @Override
+    protected void doStart() throws Exception {
+        super.doStart();
+        LanesComponent component = endpoint.getComponent();
+        String name = endpoint.getName();
+        if (!component.isDisabled(name) && !component.names().contains(name)) {
+            throw new IllegalArgumentException("No route reads lanes:" + name + ", which another route sends to. "
+                    + (component.names().isEmpty()
+                            ? "No lane is read at all"
+                            : "Lanes that are read: " + String.join(", ", component.names()))
+                    + ". Correct the name, or add a route from: lanes:" + name);
+        }
+        lane = component.lane(name);
+    }
+}

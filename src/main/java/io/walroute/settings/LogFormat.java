@@ -1,0 +1,7 @@
+package io.walroute.settings;
+
+/** How log lines are written: for a person, or one JSON object a line. */
+public enum LogFormat {
+    TEXT,
+    JSON
+}

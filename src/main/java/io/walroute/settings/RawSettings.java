@@ -1,0 +1,191 @@
+package io.walroute.settings;
+
+import io.walroute.settings.SettingsFile.RawValue;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+
+/**
+ * What is set, by key, the environment on top of the file, and everything that is no setting named as a problem. Knows which
+ * keys there are, not what their values mean.
+ */
+final class RawSettings {
+    private static final String ENVIRONMENT = "environment";
+    private static final Map<Setting, String> SEED_HOOK = Map.of(
+            Setting.WEBHOOK_URL, "walroute.hook.marketplace.url",
+            Setting.WEBHOOK_SECRET, "walroute.hook.marketplace.secret");
+
+    private final Map<String, RawValue> values = new LinkedHashMap<>();
+    private final Map<String, String> others = new TreeMap<>();
+    private final List<String> problems;
+
+    RawSettings(Path home, Map<String, String> environment, List<String> problems) {
+        this.problems = problems;
+        take(fromFile(SettingsFile.read(home, problems)));
+        take(fromEnvironment(new TreeMap<>(environment)));
+    }
+
+    /** Empty if it isn't set, or set to nothing. */
+    Optional<RawValue> value(String key) {
+        return Optional.ofNullable(values.get(key)).filter(raw -> !raw.value().isEmpty());
+    }
+
+    Map<String, RawValue> values() {
+        return values;
+    }
+
+    /** Keys of the file that aren't walroute's: Camel's, and what users' own routes refer to. */
+    Map<String, String> others() {
+        return others;
+    }
+
+    /** One level (the file, the environment) after the other; the seed's webhook names become the keys they stand for. */
+    private void take(Map<String, RawValue> level) {
+        SEED_HOOK.forEach((seed, key) -> {
+            RawValue bySeed = level.remove(seed.key());
+            RawValue byKey = level.get(key);
+            if (bySeed == null || bySeed.value().isEmpty()) {
+                return;
+            }
+            if (byKey != null && !byKey.value().equals(bySeed.value())) {
+                problems.add(seed.key() + " (" + bySeed.place() + ") and " + key + " (" + byKey.place()
+                        + ") are the same setting with different values. Remove one of them");
+            }
+            level.put(key, bySeed);
+        });
+        level.forEach((key, raw) -> {
+            if (!raw.value().isEmpty()) {
+                values.put(key, raw);
+            }
+        });
+    }
+
+    private Map<String, RawValue> fromFile(Map<String, RawValue> file) {
+        Map<String, RawValue> known = new LinkedHashMap<>();
+        file.forEach((key, raw) -> {
+            if (key.equals(Setting.WALROUTE_HOME.key())) {
+                problems.add("WALROUTE_HOME can't be set in the file that it leads to (" + raw.place()
+                        + "). Set it in the environment, or give --home");
+            } else if (Setting.ofKey(key).isPresent()) {
+                known.put(key, raw);
+            } else if (key.startsWith("walroute.") || key.equals("walroute") || isMistypedSeedName(key)) {
+                problems.add(unknown(key, raw.place(), nearest(key)));
+            } else {
+                others.put(key, raw.value());
+            }
+        });
+        return known;
+    }
+
+    private Map<String, RawValue> fromEnvironment(Map<String, String> environment) {
+        Map<String, RawValue> known = new LinkedHashMap<>();
+        environment.forEach((name, value) -> {
+            Optional<Setting.Match> match = Setting.ofEnvironment(name);
+            var raw = new RawValue(value.strip(), ENVIRONMENT);
+            if (match.isPresent()) {
+                known.put(key(match.get()), raw);
+            } else if (name.startsWith("WALROUTE_")) {
+                problems.add(unknown(name, ENVIRONMENT, nearestVariable(name)));
+            }
+        });
+        return known;
+    }
+
+    /** {@code WALROUTE_TABLES_ENS_NAMES_CACHE_TTL} doesn't tell which underscore was one. */
+    private String key(Setting.Match match) {
+        List<String> variables = match.variables();
+        String key = match.setting().key();
+        return switch (match.setting()) {
+            case TABLE_REPLICA_IDENTITY, TABLE_CACHE_TTL, TABLE_CACHE_PREFIX ->
+                key.replace("<table>", tableInFile(variables.get(0)));
+            case HOOK_HEADER ->
+                key.replace("<name>", hookInFile(variables.get(0)))
+                        .replace(
+                                "<header>",
+                                variables.get(1).toLowerCase(Locale.ROOT).replace('_', '-'));
+            default -> variables.isEmpty() ? key : key.replace("<name>", hookInFile(variables.get(0)));
+        };
+    }
+
+    /** A receiver that the file has settings for; otherwise underscores are dashes, as they are in all keys. */
+    private String hookInFile(String variable) {
+        return values.keySet().stream()
+                .filter(key -> key.startsWith("walroute.hook."))
+                .map(key -> key.substring("walroute.hook.".length()))
+                .map(key -> key.substring(0, key.indexOf('.')))
+                .filter(name -> Setting.environmentName("walroute." + name).equals("WALROUTE_" + variable))
+                .findFirst()
+                .orElseGet(() -> variable.toLowerCase(Locale.ROOT).replace('_', '-'));
+    }
+
+    /** A table that the file has settings for; otherwise an unqualified name, in which underscores are common. */
+    private String tableInFile(String variable) {
+        return values.keySet().stream()
+                .filter(key -> key.startsWith("walroute.tables.")
+                        && Setting.ofKey(key)
+                                .map(match -> match.setting().isFamily())
+                                .orElse(false))
+                .map(key -> Setting.ofKey(key).orElseThrow().variables().get(0))
+                .filter(table -> Setting.environmentName("walroute." + table).equals("WALROUTE_" + variable))
+                .findFirst()
+                .orElseGet(() -> variable.toLowerCase(Locale.ROOT));
+    }
+
+    private static String unknown(String name, String place, Optional<String> nearest) {
+        return name + " is not a setting (" + place + ")."
+                + nearest.map(near -> " Did you mean " + near + "?")
+                        .orElse(" All settings are in the README and in application.properties");
+    }
+
+    private static boolean isMistypedSeedName(String key) {
+        return key.matches("[A-Z_]{6,}") && Nearest.of(key, seedNames()).isPresent();
+    }
+
+    private static List<String> seedNames() {
+        return java.util.Arrays.stream(Setting.values())
+                .map(Setting::key)
+                .filter(key -> !key.startsWith("walroute."))
+                .toList();
+    }
+
+    /** In a family the variable part is taken over from what was typed, so that only the rest is compared. */
+    private static Optional<String> nearest(String typed) {
+        List<String> known = new ArrayList<>();
+        String[] parts = typed.split("\\.", 4);
+        for (Setting setting : Setting.values()) {
+            if (!setting.isFamily()) {
+                known.add(setting.key());
+            } else if (parts.length == 4 && setting.key().contains("<name>")) {
+                String header = parts[3].substring(parts[3].lastIndexOf('.') + 1);
+                known.add(setting.key().replace("<name>", parts[2]).replace("<header>", header));
+            } else if (parts.length == 4) {
+                String table = typed.substring(
+                        "walroute.tables.".length() <= typed.length() ? "walroute.tables.".length() : 0,
+                        typed.lastIndexOf('.'));
+                known.add(setting.key().replace("<table>", table));
+            }
+        }
+        return Nearest.of(typed, known);
+    }
+
+    private static Optional<String> nearestVariable(String typed) {
+        String key = typed.toLowerCase(Locale.ROOT).replace('_', '.');
+        String[] parts = key.split("\\.", 4);
+        List<String> known = new ArrayList<>();
+        for (Setting setting : Setting.values()) {
+            String variable = setting.environmentVariable();
+            if (setting.isFamily() && parts.length == 4) {
+                variable = variable.replace("<name>", parts[2].toUpperCase(Locale.ROOT))
+                        .replace("<table>", parts[2].toUpperCase(Locale.ROOT))
+                        .replace("<header>", "X");
+            }
+            known.add(variable);
+        }
+        return Nearest.of(typed, known);
+    }
+}

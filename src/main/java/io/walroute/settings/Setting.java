@@ -1,0 +1,322 @@
+package io.walroute.settings;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * Every setting there is, declared once: key, type with unit, default and what it is for. application.properties at the top
+ * level and the README are checked against this.
+ *
+ * <p>A key with a {@code <variable>} stands for a family, one setting per table, receiver or header.
+ */
+public enum Setting {
+    DATABASE_URL(
+            "DATABASE_URL",
+            Kind.DATABASE_URL,
+            null,
+            "postgresql://user:password@localhost:5432/grails",
+            "The database whose changes are routed; parameters such as sslmode=verify-full may follow."),
+    REPLICATION_SLOT(
+            "REPLICATION_SLOT",
+            Kind.SLOT,
+            "grails_wal_slot",
+            null,
+            "The replication slot that keeps changes until they are delivered."),
+    PUBLICATION_NAME(
+            "PUBLICATION_NAME", Kind.NAME, "grails_publication", null, "The publication that names the tables."),
+    WAL_SENDER_TIMEOUT(
+            "WAL_SENDER_TIMEOUT",
+            Kind.MILLISECONDS,
+            "60000",
+            null,
+            "How long PostgreSQL waits for a sign of life before it ends the replication session."),
+    HEARTBEAT_INTERVAL(
+            "HEARTBEAT_INTERVAL",
+            Kind.MILLISECONDS,
+            "30000",
+            null,
+            "How often a heartbeat is written into the WAL and must come back."),
+    REDIS_URL(
+            "REDIS_URL",
+            Kind.REDIS_URL,
+            null,
+            "redis://localhost:6379",
+            "The Redis of the cache; without it the cache routes are off."),
+    WEBSOCKET_PORT("WEBSOCKET_PORT", Kind.PORT, "3003", null, "The port of ws://host:port/ws for subscribers."),
+    MANAGEMENT_PORT("MANAGEMENT_PORT", Kind.PORT, "9876", null, "The port of health, metrics and /api for operators."),
+    WEBHOOK_URL(
+            "WEBHOOK_URL",
+            Kind.HOOK,
+            null,
+            "https://partner.example.com/hooks",
+            "Where hook:marketplace posts changes to (the same as walroute.hook.marketplace.url); without it that hook is off."),
+    WEBHOOK_SECRET(
+            "WEBHOOK_SECRET",
+            Kind.HOOK,
+            null,
+            "whsec_",
+            "What hook:marketplace signs with (the same as walroute.hook.marketplace.secret)."),
+    WALROUTE_HOME(
+            "WALROUTE_HOME",
+            Kind.FOLDER,
+            null,
+            "/srv/walroute",
+            "The folder that holds this file and routes/; read from the environment only, the current folder if it is not set."),
+    TABLES(
+            "walroute.tables",
+            Kind.TABLES,
+            "listings,offers,ens_names,opensea_events",
+            null,
+            "What setup publishes; schema.table and \"Quoted Names\" as in SQL."),
+    TABLE_REPLICA_IDENTITY(
+            "walroute.tables.<table>.replica-identity",
+            Kind.REPLICA_IDENTITY,
+            null,
+            "full",
+            "Old values that setup makes PostgreSQL write for a table; full for listings and ens_names if not set, others are left as they are."),
+    TABLE_CACHE_TTL(
+            "walroute.tables.<table>.cache-ttl",
+            Kind.DURATION_TIME,
+            null,
+            "1h",
+            "How long a table's cache entries live; for ever if not set."),
+    TABLE_CACHE_PREFIX(
+            "walroute.tables.<table>.cache-prefix",
+            Kind.TEXT,
+            null,
+            "shop:",
+            "What a table's cache keys begin with, in place of walroute.cache.prefix."),
+    CACHE_PREFIX(
+            "walroute.cache.prefix", Kind.TEXT, null, "grails:", "What all cache keys begin with; nothing if not set."),
+    AUDIT_URL(
+            "walroute.audit.url",
+            Kind.JDBC_URL,
+            "jdbc:sqlite:data/walroute.db",
+            null,
+            "The database of the audit log and the dead letters; a SQLite file is relative to the home folder."),
+    AUDIT_KEEP("walroute.audit.keep", Kind.DURATION_TIME, "7d", null, "How long audited changes are kept."),
+    HOOK_URL(
+            "walroute.hook.<name>.url",
+            Kind.HOOK,
+            null,
+            "https://partner.example.com/hooks",
+            "Where hook:NAME posts changes to."),
+    HOOK_SECRET(
+            "walroute.hook.<name>.secret",
+            Kind.HOOK,
+            null,
+            "whsec_",
+            "What hook:NAME signs with; several separated by commas while one replaces another."),
+    HOOK_ALLOW_NETWORKS(
+            "walroute.hook.<name>.allow-networks",
+            Kind.HOOK,
+            null,
+            "127.0.0.0/8",
+            "Networks beyond the public ones that the receiver may be in; plain http is allowed there."),
+    HOOK_TIMEOUT("walroute.hook.<name>.timeout", Kind.HOOK, null, "10s", "How long one attempt may take."),
+    HOOK_CONCURRENCY(
+            "walroute.hook.<name>.concurrency", Kind.HOOK, null, "32", "How many requests go to the receiver at once."),
+    HOOK_BATCH_SIZE(
+            "walroute.hook.<name>.batch-size",
+            Kind.HOOK,
+            null,
+            "1",
+            "How many changes one request may carry; above 1 the body is a JSON array."),
+    HOOK_BATCH_DELAY(
+            "walroute.hook.<name>.batch-delay",
+            Kind.HOOK,
+            null,
+            "50ms",
+            "How long a change waits for others to go with it."),
+    HOOK_RATE(
+            "walroute.hook.<name>.rate",
+            Kind.HOOK,
+            null,
+            "20",
+            "How many requests per second the receiver gets at most; no limit if not set."),
+    HOOK_CIRCUIT_WAIT(
+            "walroute.hook.<name>.circuit-wait",
+            Kind.HOOK,
+            null,
+            "10s",
+            "How long a receiver that keeps failing is left alone before it is tried again."),
+    HOOK_HEADER(
+            "walroute.hook.<name>.header.<header>", Kind.HOOK, null, "walroute", "A header sent with each request."),
+    MAX_IN_FLIGHT(
+            "walroute.max-in-flight",
+            Kind.COUNT,
+            "10000",
+            null,
+            "How many changes may be under way before reading waits."),
+    MAX_IN_FLIGHT_BYTES(
+            "walroute.max-in-flight-bytes",
+            Kind.SIZE,
+            "32MB",
+            null,
+            "How many bytes of changes may be under way before reading waits."),
+    POLL_INTERVAL(
+            "walroute.poll-interval",
+            Kind.DURATION_TIME,
+            "10ms",
+            null,
+            "How often new changes are looked for: shorter is faster and costs more processor time when idle."),
+    DRAIN_TIMEOUT(
+            "walroute.drain-timeout", Kind.DURATION_TIME, "8s", null, "How long a stop waits for changes under way."),
+    NOTIFY_HOST(
+            "walroute.notify.host",
+            Kind.LOOPBACK,
+            "127.0.0.1",
+            null,
+            "The address that WEBSOCKET_PORT listens on; loopback only while clients are not authenticated."),
+    NOTIFY_KEEP(
+            "walroute.notify.keep",
+            Kind.DURATION_TIME,
+            "1d",
+            null,
+            "How long sent frames are kept for subscribers that come back."),
+    NOTIFY_ALLOW_ORIGINS(
+            "walroute.notify.allow-origins",
+            Kind.ORIGINS,
+            null,
+            "https://app.example.com",
+            "Web pages whose scripts may subscribe; none if not set."),
+    MANAGEMENT_HOST(
+            "walroute.management.host", Kind.HOST, "127.0.0.1", null, "The address that MANAGEMENT_PORT listens on."),
+    ROUTES(
+            "walroute.routes",
+            Kind.FOLDER,
+            "routes",
+            null,
+            "The folder of the YAML routes, relative to the home folder."),
+    LOG_FORMAT(
+            "walroute.log-format",
+            Kind.LOG_FORMAT,
+            "text",
+            null,
+            "How log lines are written: for people, or one JSON object a line.");
+
+    private static final String VARIABLE = "<[a-z]+>";
+
+    private final String key;
+    private final Kind kind;
+    private final String defaultValue;
+    private final String example;
+    private final String description;
+    private final Pattern pattern;
+    private final Pattern environmentPattern;
+
+    Setting(String key, Kind kind, String defaultValue, String example, String description) {
+        this.key = key;
+        this.kind = kind;
+        this.defaultValue = defaultValue;
+        this.example = example;
+        this.description = description;
+        pattern = pattern(key, ".");
+        environmentPattern = pattern(environmentName(key), "_");
+    }
+
+    public String key() {
+        return key;
+    }
+
+    Kind kind() {
+        return kind;
+    }
+
+    /** Type and unit, for people. */
+    public String type() {
+        return kind.description();
+    }
+
+    /** As it would be written in the file. */
+    public Optional<String> defaultValue() {
+        return Optional.ofNullable(defaultValue);
+    }
+
+    /** For settings without a default: what a value looks like. */
+    public Optional<String> example() {
+        return Optional.ofNullable(example);
+    }
+
+    /** One sentence. */
+    public String description() {
+        return description;
+    }
+
+    /** Its value may hold a password, a token or a key, and is never shown. */
+    public boolean isSecret() {
+        return switch (this) {
+            case DATABASE_URL, REDIS_URL, WEBHOOK_URL, WEBHOOK_SECRET, AUDIT_URL, HOOK_URL, HOOK_SECRET, HOOK_HEADER ->
+                true;
+            default -> false;
+        };
+    }
+
+    boolean isFamily() {
+        return key.indexOf('<') >= 0;
+    }
+
+    /** {@code walroute.some-key} is {@code WALROUTE_SOME_KEY}; the seed's own names stay. */
+    public String environmentVariable() {
+        return environmentName(key);
+    }
+
+    static String environmentName(String key) {
+        String name = key;
+        if (key.startsWith("walroute.")) {
+            // A variable's own brackets must survive.
+            name = key.replace('.', '_').replace('-', '_');
+            name = Pattern.compile("(^|>)[^<]*")
+                    .matcher(name)
+                    .replaceAll(part -> part.group().toUpperCase(Locale.ROOT));
+        }
+        return name;
+    }
+
+    /** The setting that a key of the file belongs to, with the variables' values. */
+    static Optional<Match> ofKey(String key) {
+        return first(key, setting -> setting.pattern);
+    }
+
+    /** The variables' values are as they stand in the environment's name: upper case, underscores. */
+    static Optional<Match> ofEnvironment(String name) {
+        Matcher header = HOOK_HEADER.environmentPattern.matcher(name);
+        if (header.matches()) {
+            // First, since the header X-Url would otherwise be the URL of another receiver.
+            return Optional.of(new Match(HOOK_HEADER, List.of(header.group(1), header.group(2))));
+        }
+        return first(name, setting -> setting.environmentPattern);
+    }
+
+    private static Optional<Match> first(String name, java.util.function.Function<Setting, Pattern> pattern) {
+        for (Setting setting : values()) {
+            Matcher matcher = pattern.apply(setting).matcher(name);
+            if (matcher.matches()) {
+                String[] variables = new String[matcher.groupCount()];
+                Arrays.setAll(variables, i -> matcher.group(i + 1));
+                return Optional.of(new Match(setting, List.of(variables)));
+            }
+        }
+        return Optional.empty();
+    }
+
+    record Match(Setting setting, List<String> variables) {}
+
+    /** A table's name may hold dots; a receiver's name and a header may not hold the separator that ends them. */
+    private static Pattern pattern(String key, String separator) {
+        var regex = new StringBuilder();
+        Matcher variable = Pattern.compile(VARIABLE).matcher(key);
+        int from = 0;
+        while (variable.find()) {
+            regex.append(Pattern.quote(key.substring(from, variable.start())));
+            boolean receiver = variable.group().equals("<name>");
+            regex.append(receiver && separator.equals(".") ? "([A-Za-z0-9_-]+)" : receiver ? "(.+?)" : "(.+)");
+            from = variable.end();
+        }
+        return Pattern.compile(regex.append(Pattern.quote(key.substring(from))).toString());
+    }
+}

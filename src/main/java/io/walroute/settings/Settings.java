@@ -1,0 +1,322 @@
+package io.walroute.settings;
+
+import io.walroute.settings.SettingsFile.RawValue;
+import io.walroute.slot.ReplicaIdentity;
+import io.walroute.slot.TableName;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.Set;
+import java.util.TreeMap;
+
+/**
+ * What the user has set, checked as a whole: either every value is usable or loading names all that aren't.
+ *
+ * <p>Immutable. Values of the receivers ({@link #hooks()}) are handed over as written: whoever runs them checks them.
+ */
+public final class Settings {
+    private static final Set<TableName> FULL_BY_DEFAULT =
+            Set.of(new TableName("public", "listings"), new TableName("public", "ens_names"));
+
+    private final Path home;
+    private final RawSettings raw;
+    private final Map<Setting, Object> parsed;
+    private final Map<TableName, TableSettings> tableSettings;
+    private final Map<String, Map<String, String>> hooks;
+
+    private Settings(
+            Path home,
+            RawSettings raw,
+            Map<Setting, Object> parsed,
+            Map<TableName, TableSettings> tableSettings,
+            Map<String, Map<String, String>> hooks) {
+        this.home = home;
+        this.raw = raw;
+        this.parsed = parsed;
+        this.tableSettings = tableSettings;
+        this.hooks = hooks;
+    }
+
+    /**
+     * @param option what {@code --home} says, or null
+     * @return the home folder: the option, else WALROUTE_HOME, else the current folder
+     * @throws SettingsException if it is no folder
+     */
+    public static Path home(Path option, Map<String, String> environment) {
+        String variable =
+                environment.getOrDefault(Setting.WALROUTE_HOME.key(), "").strip();
+        Path home = option != null ? option : Path.of(variable);
+        if (!Files.isDirectory(home.toAbsolutePath())) {
+            throw new SettingsException(List.of((option != null ? "--home " : "WALROUTE_HOME=") + home
+                    + " is not a folder. Name the folder that holds application.properties and routes/"));
+        }
+        return home.toAbsolutePath().normalize();
+    }
+
+    /**
+     * Reads {@code application.properties} of the home folder (if there is none, all is as by default), and on top of it the
+     * environment.
+     *
+     * @throws SettingsException with everything that is wrong
+     */
+    public static Settings load(Path home, Map<String, String> environment) {
+        return new Loader(home.toAbsolutePath().normalize(), environment).load();
+    }
+
+    public Path home() {
+        return home;
+    }
+
+    /** @throws SettingsException if it isn't set: the demo and {@code --help} do without */
+    public DatabaseUrl databaseUrl() {
+        return findDatabaseUrl()
+                .orElseThrow(() -> new SettingsException(List.of("DATABASE_URL is not set. Set it in "
+                        + home.resolve(SettingsFile.NAME)
+                        + " or in the environment: postgresql://user:password@host:5432/database")));
+    }
+
+    public Optional<DatabaseUrl> findDatabaseUrl() {
+        return find(Setting.DATABASE_URL, DatabaseUrl.class);
+    }
+
+    public String replicationSlot() {
+        return get(Setting.REPLICATION_SLOT, String.class);
+    }
+
+    public String publicationName() {
+        return get(Setting.PUBLICATION_NAME, String.class);
+    }
+
+    public Duration walSenderTimeout() {
+        return get(Setting.WAL_SENDER_TIMEOUT, Duration.class);
+    }
+
+    public Duration heartbeatInterval() {
+        return get(Setting.HEARTBEAT_INTERVAL, Duration.class);
+    }
+
+    public int maxInFlight() {
+        return get(Setting.MAX_IN_FLIGHT, Integer.class);
+    }
+
+    public long maxInFlightBytes() {
+        return get(Setting.MAX_IN_FLIGHT_BYTES, Long.class);
+    }
+
+    public Duration pollInterval() {
+        return get(Setting.POLL_INTERVAL, Duration.class);
+    }
+
+    public Duration drainTimeout() {
+        return get(Setting.DRAIN_TIMEOUT, Duration.class);
+    }
+
+    /** Empty: the cache is off. */
+    public Optional<String> redisUrl() {
+        return find(Setting.REDIS_URL, String.class);
+    }
+
+    /** May be empty. */
+    public String cachePrefix() {
+        return find(Setting.CACHE_PREFIX, String.class).orElse("");
+    }
+
+    /** Empty: off. 0: any free port. */
+    public OptionalInt websocketPort() {
+        return get(Setting.WEBSOCKET_PORT, OptionalInt.class);
+    }
+
+    public String notifyHost() {
+        return get(Setting.NOTIFY_HOST, String.class);
+    }
+
+    public Duration notifyKeep() {
+        return get(Setting.NOTIFY_KEEP, Duration.class);
+    }
+
+    @SuppressWarnings("unchecked")
+    public List<String> notifyAllowOrigins() {
+        return find(Setting.NOTIFY_ALLOW_ORIGINS, List.class).orElse(List.of());
+    }
+
+    /** Empty: off. 0: any free port. */
+    public OptionalInt managementPort() {
+        return get(Setting.MANAGEMENT_PORT, OptionalInt.class);
+    }
+
+    public String managementHost() {
+        return get(Setting.MANAGEMENT_HOST, String.class);
+    }
+
+    /** A SQLite file's path in it is absolute. */
+    public String auditUrl() {
+        String url = get(Setting.AUDIT_URL, String.class);
+        String prefix = "jdbc:sqlite:";
+        if (!url.startsWith(prefix) || url.startsWith(prefix + "file:")) {
+            return url;
+        }
+        String[] file = url.substring(prefix.length()).split("\\?", 2);
+        return prefix + home.resolve(file[0]) + (file.length == 1 ? "" : "?" + file[1]);
+    }
+
+    public Duration auditKeep() {
+        return get(Setting.AUDIT_KEEP, Duration.class);
+    }
+
+    public TableSelection tables() {
+        return get(Setting.TABLES, TableSelection.class);
+    }
+
+    /** By table, only those with settings of their own; the marketplace's REPLICA IDENTITY FULL is among them. */
+    public Map<TableName, TableSettings> tableSettings() {
+        return tableSettings;
+    }
+
+    /** True if the replica identity of this table is walroute's default, not the user's word. */
+    public boolean isReplicaIdentityByDefault(TableName table) {
+        return FULL_BY_DEFAULT.contains(table)
+                && raw.values().keySet().stream()
+                        .map(Setting::ofKey)
+                        .flatMap(Optional::stream)
+                        .filter(match -> match.setting() == Setting.TABLE_REPLICA_IDENTITY)
+                        .noneMatch(match ->
+                                TableName.parse(match.variables().get(0)).equals(table));
+    }
+
+    /** Receivers by name, each with its settings as written, keys without {@code walroute.hook.NAME.}. */
+    public Map<String, Map<String, String>> hooks() {
+        return hooks;
+    }
+
+    /** The folder of the YAML routes; whether it exists isn't checked here. */
+    public Path routes() {
+        return home.resolve(get(Setting.ROUTES, String.class));
+    }
+
+    public LogFormat logFormat() {
+        return get(Setting.LOG_FORMAT, LogFormat.class);
+    }
+
+    /** The file's keys that aren't walroute's, for Camel: {@code camel.*} and what routes refer to as {@code {{key}}}. */
+    public Map<String, String> camel() {
+        return Collections.unmodifiableMap(raw.others());
+    }
+
+    /** Where a key was set: {@code application.properties:14} or {@code environment}; empty if it wasn't. */
+    public Optional<String> place(String key) {
+        return raw.value(key).map(RawValue::place);
+    }
+
+    private <T> T get(Setting setting, Class<T> type) {
+        return type.cast(parsed.get(setting));
+    }
+
+    private <T> Optional<T> find(Setting setting, Class<T> type) {
+        return Optional.ofNullable(get(setting, type));
+    }
+
+    /** Goes on after a problem, so that one run names them all. */
+    private static final class Loader {
+        private final Path home;
+        private final Set<String> problems = new LinkedHashSet<>();
+        private final RawSettings raw;
+
+        Loader(Path home, Map<String, String> environment) {
+            this.home = home;
+            List<String> found = new ArrayList<>();
+            raw = new RawSettings(home, environment, found);
+            problems.addAll(found);
+        }
+
+        Settings load() {
+            Map<Setting, Object> parsed = new java.util.EnumMap<>(Setting.class);
+            for (Setting setting : Setting.values()) {
+                if (!setting.isFamily()) {
+                    value(setting, setting.key()).ifPresent(value -> parsed.put(setting, value));
+                }
+            }
+            Map<TableName, TableSettings> tables = tables();
+            Map<String, Map<String, String>> hooks = hooks();
+            if (!problems.isEmpty()) {
+                throw new SettingsException(List.copyOf(problems));
+            }
+            return new Settings(home, raw, parsed, tables, hooks);
+        }
+
+        private Optional<Object> value(Setting setting, String key) {
+            Optional<RawValue> set = raw.value(key);
+            if (set.isEmpty()) {
+                return setting.defaultValue().map(setting.kind()::parse);
+            }
+            try {
+                return Optional.of(setting.kind().parse(set.get().value()));
+            } catch (IllegalArgumentException e) {
+                problems.add(problem(setting, key, set.get(), e.getMessage()));
+                return Optional.empty();
+            }
+        }
+
+        private static String problem(Setting setting, String key, RawValue raw, String message) {
+            String shown = setting.isSecret() ? key : key + "=" + raw.value();
+            // The place goes behind the fault, before the advice.
+            String[] sentences = message.split("\\. ", 2);
+            return shown + " " + sentences[0] + " (" + raw.place() + ")."
+                    + (sentences.length == 1 ? "" : " " + sentences[1])
+                    + (raw.value().contains(" #") ? " A comment needs a line of its own" : "");
+        }
+
+        private Map<TableName, TableSettings> tables() {
+            Map<TableName, Map<Setting, Object>> byTable = new LinkedHashMap<>();
+            raw.values().forEach((key, value) -> {
+                Setting.Match match = Setting.ofKey(key).orElseThrow();
+                if (match.setting().key().contains("<table>")) {
+                    table(key, match, value)
+                            .ifPresent(table -> value(match.setting(), key)
+                                    .ifPresent(parsed -> byTable.computeIfAbsent(table, t -> new LinkedHashMap<>())
+                                            .put(match.setting(), parsed)));
+                }
+            });
+            FULL_BY_DEFAULT.forEach(table -> byTable.computeIfAbsent(table, t -> new LinkedHashMap<>())
+                    .putIfAbsent(Setting.TABLE_REPLICA_IDENTITY, ReplicaIdentity.FULL));
+            Map<TableName, TableSettings> tables = new LinkedHashMap<>();
+            byTable.forEach((table, of) -> tables.put(
+                    table,
+                    new TableSettings(
+                            Optional.ofNullable((ReplicaIdentity) of.get(Setting.TABLE_REPLICA_IDENTITY)),
+                            Optional.ofNullable((Duration) of.get(Setting.TABLE_CACHE_TTL)),
+                            Optional.ofNullable((String) of.get(Setting.TABLE_CACHE_PREFIX)))));
+            return Collections.unmodifiableMap(tables);
+        }
+
+        private Optional<TableName> table(String key, Setting.Match match, RawValue value) {
+            try {
+                return Optional.of(TableName.parse(match.variables().get(0)));
+            } catch (IllegalArgumentException e) {
+                problems.add(key + ": " + e.getMessage() + " (" + value.place() + ")");
+                return Optional.empty();
+            }
+        }
+
+        private Map<String, Map<String, String>> hooks() {
+            Map<String, Map<String, String>> hooks = new TreeMap<>();
+            raw.values().forEach((key, value) -> {
+                Setting.Match match = Setting.ofKey(key).orElseThrow();
+                if (match.setting().key().contains("<name>")) {
+                    String name = match.variables().get(0);
+                    hooks.computeIfAbsent(name, n -> new LinkedHashMap<>())
+                            .put(key.substring(("walroute.hook." + name + ".").length()), value.value());
+                }
+            });
+            hooks.replaceAll((name, keys) -> Collections.unmodifiableMap(keys));
+            return Collections.unmodifiableMap(hooks);
+        }
+    }
+}

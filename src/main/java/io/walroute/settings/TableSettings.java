@@ -1,0 +1,15 @@
+package io.walroute.settings;
+
+import io.walroute.slot.ReplicaIdentity;
+import java.time.Duration;
+import java.util.Optional;
+
+/**
+ * What stands under {@code walroute.tables.TABLE.} for one table.
+ *
+ * @param replicaIdentity empty: {@code setup} leaves the table as it is
+ * @param cacheTtl empty: entries stay
+ * @param cachePrefix empty: {@code walroute.cache.prefix}
+ */
+public record TableSettings(
+        Optional<ReplicaIdentity> replicaIdentity, Optional<Duration> cacheTtl, Optional<String> cachePrefix) {}

@@ -1,0 +1,350 @@
+package io.walroute.source;
+
+import io.walroute.change.ChangeEvent;
+import io.walroute.change.ChangeHeaders;
+import io.walroute.change.Lsn;
+import io.walroute.change.Operation;
+import io.walroute.change.PgType;
+import io.walroute.change.Version;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.sql.SQLException;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.IdentityHashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.Set;
+import org.apache.camel.Exchange;
+import org.apache.camel.component.debezium.DebeziumConstants;
+import org.apache.kafka.connect.data.Field;
+import org.apache.kafka.connect.data.Schema;
+import org.apache.kafka.connect.data.Struct;
+import org.apache.kafka.connect.source.SourceRecord;
+
+/**
+ * Turns Debezium's records into change events. Knows one engine's life: it must see every record in order, from the first,
+ * since an event's id counts the changes of its table at its LSN. Used from the engine's thread only.
+ *
+ * <p>Expects {@link TextConverter} on every column, so that each value is PostgreSQL's text and its type stands in the
+ * schema's name.
+ */
+final class DebeziumReader {
+    private static final String NEW_KEY = "__debezium.newkey";
+    private static final String OLD_KEY = "__debezium.oldkey";
+    private static final String TYPE_PREFIX = "pg.";
+    // Schemas change with every ALTER TABLE; old ones are only worth keeping while changes under them may still come.
+    private static final int MAX_PLANS = 2_000;
+    /** What a change costs beside its texts: event, maps, exchange, ledger entry (a heap dump showed about 2 kB). */
+    private static final int OVERHEAD_BYTES = 2_000;
+
+    private final long epoch;
+    private final TableCatalog catalog;
+    private final Set<String> excluded;
+    private final Map<Schema, Plan> plans = new IdentityHashMap<>();
+
+    private long lastLsn = -1;
+    private long lastXid = -1;
+    private final Map<String, Integer> positions = new HashMap<>();
+    private SourceRecord keyChangeDelete;
+
+    /** @param excluded tables to leave out, as {@code schema.table} */
+    DebeziumReader(long epoch, TableCatalog catalog, Set<String> excluded) {
+        this.epoch = epoch;
+        this.catalog = catalog;
+        this.excluded = excluded;
+    }
+
+    /** Empty for a record that has nothing to say by itself (the first half of a key change, an excluded table). */
+    Optional<Item> read(SourceRecord record, Object mark) throws SQLException {
+        if (!(record.value() instanceof Struct value)) {
+            return Optional.of(Item.boundary(mark));
+        }
+        Field op = value.schema().field("op");
+        if (op == null) {
+            return Optional.of(Item.boundary(mark)); // transaction metadata, the engine's own heartbeat
+        }
+        String operation = value.getString("op");
+        return switch (operation) {
+            case "c" -> Optional.ofNullable(insert(record, value));
+            case "u" -> Optional.ofNullable(update(record, value, null));
+            case "d" -> Optional.ofNullable(delete(record, value));
+            case "t" -> Optional.ofNullable(truncate(record, value));
+            case "m" -> Optional.of(message(value, mark));
+            default ->
+                throw new IllegalStateException(
+                        "the engine sent an operation '" + operation + "', which it never should");
+        };
+    }
+
+    private static Item message(Struct value, Object mark) {
+        Struct message = value.getStruct("message");
+        Object content = message.get("content");
+        byte[] bytes;
+        if (content instanceof byte[] array) {
+            bytes = array;
+        } else if (content instanceof ByteBuffer buffer) {
+            bytes = new byte[buffer.remaining()];
+            buffer.duplicate().get(bytes);
+        } else {
+            bytes = String.valueOf(content).getBytes(StandardCharsets.UTF_8);
+        }
+        return Item.heartbeat(new String(bytes, StandardCharsets.UTF_8), mark);
+    }
+
+    private Item insert(SourceRecord record, Struct value) throws SQLException {
+        if (keyChangeDelete != null && record.headers().lastWithName(OLD_KEY) != null) {
+            SourceRecord delete = keyChangeDelete;
+            keyChangeDelete = null;
+            return update(record, value, ((Struct) delete.value()).getStruct("before"));
+        }
+        Row row = row(value, "after");
+        var event = event(Operation.INSERT, value);
+        if (event == null) {
+            return null;
+        }
+        event.newRow(row.columns).unavailableColumns(row.unavailable);
+        event.key(key(row.plan, record, row.columns));
+        return item(record, event.build(), row.bytes);
+    }
+
+    /** @param movedFrom the old row of a changed primary key, which comes by a record of its own; else null */
+    private Item update(SourceRecord record, Struct value, Struct movedFrom) throws SQLException {
+        Row row = row(value, "after");
+        var event = event(Operation.UPDATE, value);
+        if (event == null) {
+            return null;
+        }
+        event.newRow(row.columns).unavailableColumns(row.unavailable);
+        event.key(key(row.plan, record, row.columns));
+        Struct before = movedFrom != null ? movedFrom : value.getStruct("before");
+        long bytes = row.bytes;
+        if (before != null) {
+            Plan plan = plan(before.schema(), value);
+            Row old = row(plan, before);
+            bytes += old.bytes;
+            if (plan.isWhole(old.columns)) {
+                event.oldRow(old.columns).changedColumns(changed(old, row));
+            } else {
+                event.oldRow(plan.identityOnly(old.columns, record));
+            }
+        }
+        return item(record, event.build(), bytes);
+    }
+
+    private Item delete(SourceRecord record, Struct value) throws SQLException {
+        if (record.headers().lastWithName(NEW_KEY) != null) {
+            keyChangeDelete = record; // its other half is the next record: the two are one UPDATE
+            return null;
+        }
+        var event = event(Operation.DELETE, value);
+        if (event == null) {
+            return null;
+        }
+        Struct before = value.getStruct("before");
+        long bytes = 0;
+        if (before != null) {
+            Plan plan = plan(before.schema(), value);
+            Row old = row(plan, before);
+            bytes = old.bytes;
+            Map<String, Object> columns =
+                    plan.isWhole(old.columns) ? old.columns : plan.identityOnly(old.columns, record);
+            event.oldRow(columns);
+            event.key(key(plan, record, columns));
+        }
+        return item(record, event.build(), bytes);
+    }
+
+    private Item truncate(SourceRecord record, Struct value) {
+        var event = event(Operation.TRUNCATE, value);
+        return event == null ? null : item(record, event.build(), 0);
+    }
+
+    private static Item item(SourceRecord record, ChangeEvent event, long bytes) {
+        return new Item(
+                event, endpoint -> exchange((WalEndpoint) endpoint, record, event), null, null, bytes + OVERHEAD_BYTES);
+    }
+
+    private static Exchange exchange(WalEndpoint endpoint, SourceRecord record, ChangeEvent event) {
+        Exchange exchange = endpoint.createDbzExchange(null, record);
+        var message = exchange.getMessage();
+        message.setBody(event);
+        message.setHeader(ChangeHeaders.TABLE, event.table());
+        message.setHeader(ChangeHeaders.SCHEMA, event.schema());
+        message.setHeader(ChangeHeaders.OPERATION, event.operation().name());
+        message.setHeader(ChangeHeaders.EVENT_ID, event.id());
+        message.setHeader(ChangeHeaders.LSN, event.lsn().toString());
+        message.setHeader(ChangeHeaders.XID, event.xid());
+        if (event.operation() == Operation.UPDATE) {
+            // A changed key comes as two records, of which this is the second, an insert.
+            message.setHeader(DebeziumConstants.HEADER_OPERATION, "u");
+        }
+        return exchange;
+    }
+
+    /** Null for an excluded table; the position is counted all the same. */
+    private ChangeEvent.Builder event(Operation operation, Struct value) {
+        Struct source = value.getStruct("source");
+        String schema = source.getString("schema");
+        String table = source.getString("table");
+        long lsn = source.getInt64("lsn");
+        long xid = source.getInt64("txId");
+        if (lsn != lastLsn || xid != lastXid) {
+            positions.clear();
+            lastLsn = lsn;
+            lastXid = xid;
+        }
+        String name = schema + "." + table;
+        int position = positions.merge(name, 1, Integer::sum) - 1;
+        if (excluded.contains(name)) {
+            return null;
+        }
+        // ts_us is the commit time; the envelope's own timestamps are the time of reading.
+        long micros = source.getInt64("ts_us");
+        Instant committed =
+                Instant.ofEpochSecond(Math.floorDiv(micros, 1_000_000L), Math.floorMod(micros, 1_000_000L) * 1_000L);
+        return ChangeEvent.builder(operation, schema, table, committed, new Version(epoch, new Lsn(lsn), position))
+                .xid(xid);
+    }
+
+    private Map<String, Object> key(Plan plan, SourceRecord record, Map<String, Object> row) {
+        List<String> columns = plan.keyColumns(record);
+        if (columns.isEmpty()) {
+            return null;
+        }
+        Map<String, Object> key = new LinkedHashMap<>();
+        for (String column : columns) {
+            if (!row.containsKey(column)) {
+                return null; // an old row by another identity than the primary key doesn't tell it
+            }
+            key.put(column, row.get(column));
+        }
+        return key;
+    }
+
+    private static List<String> changed(Row old, Row row) {
+        List<String> changed = new ArrayList<>();
+        for (var column : row.columns.entrySet()) {
+            Object before = old.columns.get(column.getKey());
+            if (!Objects.equals(before, column.getValue())) {
+                changed.add(column.getKey());
+            }
+        }
+        return changed;
+    }
+
+    private Row row(Struct value, String part) throws SQLException {
+        Struct struct = value.getStruct(part);
+        return row(plan(struct.schema(), value), struct);
+    }
+
+    private static Row row(Plan plan, Struct struct) {
+        Map<String, Object> columns = new LinkedHashMap<>(plan.fields.length * 4 / 3 + 1);
+        List<String> unavailable = List.of();
+        long bytes = 0;
+        for (int i = 0; i < plan.fields.length; i++) {
+            Field field = plan.fields[i];
+            // Never get(): it turns NULL into the column's default.
+            String text = (String) struct.getWithoutDefault(field.name());
+            if (text == null) {
+                columns.put(field.name(), null);
+            } else if (text.equals(TextConverter.ABSENT)) {
+                if (unavailable.isEmpty()) {
+                    unavailable = new ArrayList<>();
+                }
+                unavailable.add(field.name());
+            } else {
+                bytes += text.length();
+                columns.put(field.name(), plan.types[i].convert(text));
+            }
+        }
+        return new Row(plan, columns, unavailable, bytes);
+    }
+
+    private record Row(Plan plan, Map<String, Object> columns, List<String> unavailable, long bytes) {}
+
+    private Plan plan(Schema schema, Struct value) throws SQLException {
+        Plan plan = plans.get(schema);
+        if (plan == null) {
+            Struct source = value.getStruct("source");
+            if (plans.size() >= MAX_PLANS) {
+                plans.clear();
+            }
+            plan = new Plan(schema, catalog.read(source.getString("schema"), source.getString("table")));
+            plans.put(schema, plan);
+        }
+        return plan;
+    }
+
+    /** How to read the rows of one version of a table. */
+    private static final class Plan {
+        private final Field[] fields;
+        private final PgType[] types;
+        private final Optional<TableCatalog.Table> table;
+        private final boolean keyIsPresent;
+
+        Plan(Schema schema, Optional<TableCatalog.Table> table) {
+            fields = schema.fields().toArray(Field[]::new);
+            types = new PgType[fields.length];
+            for (int i = 0; i < fields.length; i++) {
+                String name = fields[i].schema().name();
+                if (name == null || !name.startsWith(TYPE_PREFIX)) {
+                    throw new IllegalStateException(
+                            "column " + fields[i].name() + " came without walroute's converter");
+                }
+                types[i] = PgType.of(name.substring(TYPE_PREFIX.length()));
+            }
+            this.table = table;
+            keyIsPresent = table.isPresent()
+                    && table.get().primaryKey().stream().allMatch(column -> schema.field(column) != null);
+        }
+
+        /**
+         * The primary key in key order. If the key was renamed or the table dropped since, the catalog can't tell: then the
+         * engine's own key is taken.
+         */
+        List<String> keyColumns(SourceRecord record) {
+            if (keyIsPresent) {
+                return table.get().primaryKey();
+            }
+            return record.keySchema() == null
+                    ? List.of()
+                    : record.keySchema().fields().stream().map(Field::name).toList();
+        }
+
+        /**
+         * Whether an old row is all of the row. Under another identity than FULL every column outside the identity is null;
+         * a value there proves FULL, whatever the catalog says today. Only a row of nulls needs the catalog.
+         */
+        boolean isWhole(Map<String, Object> old) {
+            if (table.isEmpty()) {
+                return old.values().stream().allMatch(Objects::nonNull);
+            }
+            List<String> identity =
+                    table.get().full() ? table.get().primaryKey() : table.get().identity();
+            for (var column : old.entrySet()) {
+                if (column.getValue() != null && !identity.contains(column.getKey())) {
+                    return true;
+                }
+            }
+            return table.get().full() || identity.containsAll(old.keySet());
+        }
+
+        Map<String, Object> identityOnly(Map<String, Object> old, SourceRecord record) {
+            List<String> identity = table.map(TableCatalog.Table::identity)
+                    .filter(c -> !c.isEmpty())
+                    .orElseGet(() -> keyColumns(record));
+            Map<String, Object> only = new LinkedHashMap<>();
+            for (var column : old.entrySet()) {
+                if (identity.contains(column.getKey())) {
+                    only.put(column.getKey(), column.getValue());
+                }
+            }
+            return only;
+        }
+    }
+}

@@ -1,0 +1,26 @@
+package io.walroute.source;
+
+import io.walroute.change.ChangeEvent;
+import java.util.function.Function;
+import org.apache.camel.Endpoint;
+import org.apache.camel.Exchange;
+
+/**
+ * One thing that a {@link ChangeStream} yields.
+ *
+ * @param change the row change; null for everything else
+ * @param exchange makes the change's exchange, stock headers included; null without a change
+ * @param heartbeat the content of a WAL heartbeat of ours that came back; null for everything else
+ * @param mark what the stream needs to confirm this item; null where confirming it would confirm nothing, as in the middle
+ *     of a transaction
+ * @param bytes about how much memory the change takes
+ */
+record Item(ChangeEvent change, Function<Endpoint, Exchange> exchange, String heartbeat, Object mark, long bytes) {
+    static Item boundary(Object mark) {
+        return new Item(null, null, null, mark, 0);
+    }
+
+    static Item heartbeat(String content, Object mark) {
+        return new Item(null, null, content, mark, 0);
+    }
+}

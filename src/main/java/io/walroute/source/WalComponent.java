@@ -1,0 +1,72 @@
+package io.walroute.source;
+
+import java.util.HashMap;
+import java.util.Map;
+import org.apache.camel.Endpoint;
+import org.apache.camel.component.debezium.DebeziumComponent;
+import org.apache.camel.component.debezium.DebeziumEndpoint;
+import org.apache.camel.component.debezium.postgres.configuration.PostgresConnectorEmbeddedDebeziumConfiguration;
+import org.apache.camel.util.PropertiesHelper;
+
+/**
+ * {@code from: wal:NAME}: every committed row change of a publication, in commit order, acknowledged by delivery.
+ *
+ * <p>camel-debezium's component with another consumer: the stock one acknowledges failed exchanges, doesn't notice when its
+ * engine ends, and interrupts routing at stop.
+ */
+public class WalComponent extends DebeziumComponent<PostgresConnectorEmbeddedDebeziumConfiguration> {
+    private PostgresConnectorEmbeddedDebeziumConfiguration configuration = new WalConfiguration();
+    private long epoch = 1;
+    private SlotCheck slotCheck;
+
+    @Override
+    protected void doInit() throws Exception {
+        super.doInit();
+        ChangeConversions.register(getCamelContext());
+    }
+
+    @Override
+    protected DebeziumEndpoint<PostgresConnectorEmbeddedDebeziumConfiguration> initializeDebeziumEndpoint(
+            String uri, PostgresConnectorEmbeddedDebeziumConfiguration copy) {
+        copy.setAdditionalProperties(new HashMap<>(copy.getAdditionalProperties()));
+        return new WalEndpoint(uri, this, copy);
+    }
+
+    /** Options of the URI go to the engine's configuration where it knows them, else to the endpoint. */
+    @Override
+    protected void setProperties(Endpoint endpoint, Map<String, Object> parameters) throws Exception {
+        Map<String, Object> more = PropertiesHelper.extractProperties(parameters, "additionalProperties.");
+        var wal = (WalEndpoint) endpoint;
+        setProperties(getCamelContext(), wal.getConfiguration(), parameters);
+        super.setProperties(endpoint, parameters);
+        wal.getConfiguration().getAdditionalProperties().putAll(more);
+    }
+
+    @Override
+    public PostgresConnectorEmbeddedDebeziumConfiguration getConfiguration() {
+        return configuration;
+    }
+
+    @Override
+    public void setConfiguration(PostgresConnectorEmbeddedDebeziumConfiguration configuration) {
+        this.configuration = configuration;
+    }
+
+    public long getEpoch() {
+        return epoch;
+    }
+
+    /** The number that event ids and versions begin with; rises when the server's LSNs may be used again. Default 1. */
+    public void setEpoch(long epoch) {
+        this.epoch = epoch;
+    }
+
+    SlotCheck getSlotCheck() {
+        return slotCheck;
+    }
+
+    /** Asked before every start of an engine; null (the default) asks nothing but whether the slot exists. */
+    public void setSlotCheck(SlotCheck slotCheck) {
+        this.slotCheck = slotCheck;
+    }
+}

@@ -1,0 +1,547 @@
+package io.walroute.source;
+
+import io.walroute.change.ChangeEvent;
+import io.walroute.change.Settlement;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.Properties;
+import java.util.Set;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Collectors;
+import org.apache.camel.Exchange;
+import org.apache.camel.Processor;
+import org.apache.camel.api.management.ManagedAttribute;
+import org.apache.camel.api.management.ManagedResource;
+import org.apache.camel.support.DefaultConsumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.slf4j.MDC;
+
+/**
+ * Follows the slot and hands each change to the route, in commit order, without waiting for the one before; confirms to
+ * PostgreSQL what is settled, and nothing behind a change that isn't.
+ *
+ * <p>A thread of its own (the supervisor) asks for the slot, starts a stream, and starts another one, with backoff, when that
+ * ends. Routes run on the stream's thread. Any change that fails ends the stream: PostgreSQL then sends it again.
+ */
+@ManagedResource(description = "WAL source")
+public class WalConsumer extends DefaultConsumer {
+    private static final Logger LOG = LoggerFactory.getLogger(WalConsumer.class);
+    // One prefix per engine in this JVM: Debezium registers its MBeans under it, and two alive with one prefix hang.
+    private static final AtomicInteger ENGINES = new AtomicInteger();
+    private static final Duration FIRST_BACKOFF = Duration.ofMillis(250);
+    private static final Duration STANDBY_POLL = Duration.ofSeconds(1);
+
+    private final WalEndpoint endpoint;
+    private final Object wakeUp = new Object();
+    private volatile boolean stopping;
+    private volatile Life life;
+    private volatile WalHeartbeat heartbeat;
+    private Thread supervisor;
+
+    private volatile WalStatus.State state = WalStatus.State.STOPPED;
+    private volatile String message = "not started";
+    private volatile Instant since = Instant.now();
+    private volatile long restarts;
+    private volatile long received;
+
+    WalConsumer(WalEndpoint endpoint, Processor processor) {
+        super(endpoint, processor);
+        this.endpoint = endpoint;
+    }
+
+    @Override
+    protected void doStart() throws Exception {
+        super.doStart();
+        setHealthCheck(new WalHealthCheck(this, getRouteId()));
+        stopping = false;
+        enter(WalStatus.State.STARTING, "asking for the slot");
+        supervisor = new Thread(this::supervise, "wal-supervisor-" + getRouteId());
+        supervisor.setDaemon(true);
+        supervisor.start();
+    }
+
+    /** Takes no further changes, waits for those in flight as long as the drain timeout allows, confirms, and ends. */
+    @Override
+    protected void doStop() throws Exception {
+        stopping = true;
+        Life current = life;
+        if (current != null) {
+            current.drain();
+        }
+        synchronized (wakeUp) {
+            wakeUp.notifyAll();
+        }
+        supervisor.join(endpoint.getDrainTimeout() + 10_000);
+        enter(WalStatus.State.STOPPED, "stopped");
+        super.doStop();
+    }
+
+    // ---------------------------------------------------------------- supervisor
+
+    private void supervise() {
+        Duration backoff = FIRST_BACKOFF;
+        while (!stopping) {
+            try {
+                Optional<SlotCheck.Obstacle> obstacle = check();
+                if (obstacle.isPresent()) {
+                    boolean standby = obstacle.get().standby();
+                    enter(
+                            standby ? WalStatus.State.STANDBY : WalStatus.State.DOWN,
+                            obstacle.get().message());
+                    pause(standby ? STANDBY_POLL : backoff);
+                    backoff = next(backoff);
+                    continue;
+                }
+                Life ended = live();
+                if (stopping) {
+                    return;
+                }
+                restarts++;
+                if (ended.madeProgress) {
+                    backoff = FIRST_BACKOFF;
+                }
+                String cause = ended.causeLine();
+                enter(WalStatus.State.DOWN, "the stream ended: " + cause);
+                LOG.warn(
+                        "The stream from slot {} ended: {}. Starting again in {} ms",
+                        slot(),
+                        cause,
+                        backoff.toMillis());
+                LOG.debug("The stream ended", ended.cause);
+            } catch (RuntimeException e) {
+                enter(WalStatus.State.DOWN, "the stream can't be started: " + line(e));
+                LOG.warn("The stream from slot {} can't be started: {}", slot(), line(e));
+                LOG.debug("The stream can't be started", e);
+            }
+            pause(backoff);
+            backoff = next(backoff);
+        }
+    }
+
+    private Duration next(Duration backoff) {
+        Duration doubled = backoff.multipliedBy(2);
+        Duration longest = Duration.ofMillis(endpoint.getMaxBackoff());
+        return doubled.compareTo(longest) > 0 ? longest : doubled;
+    }
+
+    private void pause(Duration time) {
+        long end = System.nanoTime() + time.toNanos();
+        synchronized (wakeUp) {
+            long left;
+            while (!stopping && (left = end - System.nanoTime()) > 0) {
+                try {
+                    TimeUnit.NANOSECONDS.timedWait(wakeUp, left);
+                } catch (InterruptedException e) {
+                    Thread.currentThread().interrupt();
+                    stopping = true;
+                }
+            }
+        }
+    }
+
+    /** Runs one stream until it has ended, and sends heartbeats meanwhile. */
+    private Life live() {
+        enter(WalStatus.State.STARTING, "starting the stream");
+        try (var catalog = new TableCatalog(this::connect);
+                var beat = new WalHeartbeat(this::connect)) {
+            heartbeat = beat;
+            var reader = new DebeziumReader(endpoint.getComponent().getEpoch(), catalog, excluded());
+            var stream = new DebeziumStream(engineSettings(), reader);
+            life = new Life(stream);
+            stream.start(life);
+            while (!life.ended() && !stopping) {
+                beat(beat);
+                life.awaitEnd(beat.hasReturned() ? Math.min(endpoint.getWalHeartbeat(), 1_000) : 100);
+            }
+            if (stopping) {
+                life.drain();
+                stream.close();
+            }
+            life.awaitEnd(Long.MAX_VALUE);
+            return life;
+        }
+    }
+
+    private void beat(WalHeartbeat beat) {
+        long interval = TimeUnit.MILLISECONDS.toNanos(endpoint.getWalHeartbeat());
+        try {
+            // The first one is sent at once: readiness waits for it.
+            if (beat.nanosSinceSend() >= interval || (!beat.isUnderway() && !beat.hasReturned())) {
+                beat.send();
+            }
+        } catch (SQLException e) {
+            LOG.debug("The heartbeat can't be written", e);
+            enter(WalStatus.State.DOWN, "the WAL heartbeat can't be written: " + line(e));
+            pause(Duration.ofMillis(500));
+            return;
+        }
+        if (!beat.hasReturned()) {
+            return;
+        }
+        // In time: one interval of grace for the next to be sent, another (10 s at least) for it to come back.
+        long grace = interval + Math.max(interval, TimeUnit.SECONDS.toNanos(10));
+        if (beat.nanosSinceReturn() > grace) {
+            enter(
+                    WalStatus.State.DOWN,
+                    "no WAL heartbeat came back for " + TimeUnit.NANOSECONDS.toSeconds(beat.nanosSinceReturn()) + " s: "
+                            + life.whatIsHeld());
+        } else {
+            enter(WalStatus.State.STREAMING, "streaming from slot " + slot());
+        }
+    }
+
+    private Set<String> excluded() {
+        return Arrays.stream(endpoint.getExcludeTables().split(","))
+                .map(String::strip)
+                .filter(name -> !name.isEmpty())
+                .collect(Collectors.toSet());
+    }
+
+    private Properties engineSettings() {
+        Properties settings =
+                endpoint.getConfiguration().createDebeziumConfiguration().asProperties();
+        String unique = settings.getProperty("topic.prefix") + ENGINES.incrementAndGet();
+        settings.setProperty("topic.prefix", unique);
+        settings.setProperty("name", unique);
+        String options = settings.getProperty("driver.options", "");
+        settings.setProperty(
+                "driver.options", (options + " -c wal_sender_timeout=" + endpoint.getWalSenderTimeout()).strip());
+        return settings;
+    }
+
+    private Optional<SlotCheck.Obstacle> check() {
+        SlotCheck check = endpoint.getComponent().getSlotCheck();
+        return check != null ? check.check() : checkThatTheSlotExists();
+    }
+
+    private Optional<SlotCheck.Obstacle> checkThatTheSlotExists() {
+        try (Connection connection = connect();
+                var query = connection.prepareStatement(
+                        "SELECT active, active_pid FROM pg_replication_slots WHERE slot_name = ?")) {
+            query.setString(1, slot());
+            var rows = query.executeQuery();
+            if (!rows.next()) {
+                return Optional.of(new SlotCheck.Obstacle(
+                        false, "slot " + slot() + " doesn't exist: changes are not being kept. Run: walroute setup"));
+            }
+            return rows.getBoolean(1)
+                    ? Optional.of(new SlotCheck.Obstacle(
+                            true,
+                            "slot " + slot() + " is in use by process " + rows.getInt(2) + "; waiting to take over"))
+                    : Optional.empty();
+        } catch (SQLException e) {
+            return Optional.of(new SlotCheck.Obstacle(false, "the database can't be asked for its slot: " + line(e)));
+        }
+    }
+
+    private Connection connect() throws SQLException {
+        var c = endpoint.getConfiguration();
+        var properties = new Properties();
+        properties.setProperty("user", String.valueOf(c.getDatabaseUser()));
+        if (c.getDatabasePassword() != null) {
+            properties.setProperty("password", c.getDatabasePassword());
+        }
+        set(properties, "sslmode", c.getDatabaseSslmode());
+        set(properties, "sslrootcert", c.getDatabaseSslrootcert());
+        set(properties, "sslcert", c.getDatabaseSslcert());
+        set(properties, "sslkey", c.getDatabaseSslkey());
+        properties.setProperty("ApplicationName", "walroute");
+        properties.setProperty("connectTimeout", "10");
+        properties.setProperty("socketTimeout", "30");
+        String host = c.getDatabaseHostname();
+        if (host.indexOf(':') >= 0 && !host.startsWith("[")) {
+            host = "[" + host + "]";
+        }
+        return DriverManager.getConnection(
+                "jdbc:postgresql://" + host + ":" + c.getDatabasePort() + "/"
+                        + java.net.URLEncoder.encode(c.getDatabaseDbname(), java.nio.charset.StandardCharsets.UTF_8),
+                properties);
+    }
+
+    private static void set(Properties properties, String name, String value) {
+        if (value != null && !value.isBlank()) {
+            properties.setProperty(name, value);
+        }
+    }
+
+    // ---------------------------------------------------------------- status
+
+    private void enter(WalStatus.State next, String why) {
+        boolean changed = next != state;
+        if (changed || !why.equals(message)) {
+            since = changed ? Instant.now() : since;
+            message = why;
+            state = next;
+        }
+        if (!changed) {
+            return;
+        }
+        switch (next) {
+            case STREAMING -> LOG.info("Streaming from slot {} of {}", slot(), database());
+            case STANDBY -> LOG.info("Standing by: {}", why);
+            case DOWN -> LOG.warn("Not streaming: {}", why);
+            default -> LOG.debug("{}: {}", next, why);
+        }
+    }
+
+    /** A snapshot; may be called from any thread. */
+    public WalStatus status() {
+        Life current = life;
+        int held = current == null ? 0 : current.ledger.held();
+        long bytes = current == null ? 0 : current.ledger.heldBytes();
+        return new WalStatus(state, message, since, restarts, held, bytes, received);
+    }
+
+    @ManagedAttribute(description = "STARTING, STREAMING, STANDBY, DOWN or STOPPED")
+    public String getState() {
+        return state.name();
+    }
+
+    @ManagedAttribute(description = "What explains the state")
+    public String getStateMessage() {
+        return message;
+    }
+
+    @ManagedAttribute(description = "Changes that routes are working on")
+    public int getHeldChanges() {
+        return status().held();
+    }
+
+    @ManagedAttribute(description = "Streams that ended unasked")
+    public long getRestarts() {
+        return restarts;
+    }
+
+    @ManagedAttribute(description = "Changes received, repeats included")
+    public long getReceivedChanges() {
+        return received;
+    }
+
+    private String slot() {
+        return endpoint.getConfiguration().getSlotName();
+    }
+
+    private String database() {
+        var c = endpoint.getConfiguration();
+        return c.getDatabaseHostname() + ":" + c.getDatabasePort() + "/" + c.getDatabaseDbname();
+    }
+
+    /** The root cause in one line. */
+    private static String line(Throwable error) {
+        Throwable root = error;
+        while (root.getCause() != null && root.getCause() != root) {
+            root = root.getCause();
+        }
+        String text = root.getMessage() == null ? root.getClass().getSimpleName() : root.getMessage();
+        return text.strip().replaceAll("\\s*\\R\\s*", "; ");
+    }
+
+    // ---------------------------------------------------------------- one stream's life
+
+    /** Feeds one stream's changes to the route and confirms what is settled. */
+    private final class Life implements ChangeStream.Handler {
+        private final ChangeStream stream;
+        private final Ledger ledger;
+        private final CountDownLatch ended = new CountDownLatch(1);
+        private final CountDownLatch drained = new CountDownLatch(1);
+        private volatile Thread owner;
+        private volatile boolean waiting;
+        private volatile boolean draining;
+        private volatile boolean madeProgress;
+        private volatile Throwable cause;
+        // After this nothing is handed over nor confirmed: something in between was left out.
+        private boolean finished;
+
+        Life(ChangeStream stream) {
+            this.stream = stream;
+            ledger = new Ledger(endpoint.getMaxInFlight(), endpoint.getMaxInFlightBytes(), this::wake);
+        }
+
+        private void wake() {
+            if (waiting) {
+                LockSupport.unpark(owner);
+            }
+        }
+
+        @Override
+        public void handle(List<Item> items, ChangeStream.Confirmer confirmer) throws InterruptedException {
+            owner = Thread.currentThread();
+            if (finished) {
+                return;
+            }
+            for (Item item : items) {
+                awaitRoom(confirmer);
+                if (draining) {
+                    break;
+                }
+                take(item);
+            }
+            confirm(confirmer);
+            if (draining) {
+                finishDraining(confirmer);
+            }
+        }
+
+        private void take(Item item) {
+            if (item.change() != null) {
+                received++; // one stream at a time, hence one writer
+                dispatch(item);
+                return;
+            }
+            if (item.heartbeat() != null) {
+                heartbeat.returned(item.heartbeat());
+            }
+            ledger.submitSettled(item);
+        }
+
+        private void dispatch(Item item) {
+            Ledger.Entry entry = ledger.submit(item);
+            Exchange exchange = item.exchange().apply(endpoint);
+            exchange.setProperty(Settlement.PROPERTY, entry);
+            getAsyncProcessor().process(exchange, sync -> routed(exchange, item.change(), entry.routeHold()));
+        }
+
+        private void routed(Exchange exchange, ChangeEvent change, Settlement.Hold hold) {
+            if (exchange.isFailed()) {
+                Throwable failure = exchange.getException();
+                logFailure(exchange, change, failure);
+                hold.fail(failure);
+            } else {
+                hold.release();
+            }
+        }
+
+        private void logFailure(Exchange exchange, ChangeEvent change, Throwable failure) {
+            MDC.put("table", change.qualifiedTable());
+            MDC.put(
+                    "keyHash",
+                    Integer.toHexString(String.valueOf(change.keyText()).hashCode()));
+            MDC.put("eventId", change.id());
+            MDC.put("lsn", change.lsn().toString());
+            MDC.put("route", exchange.getFromRouteId());
+            try {
+                LOG.warn(
+                        "{} of {} at {} failed and isn't acknowledged: {}",
+                        change.operation(),
+                        change.qualifiedTable(),
+                        change.lsn(),
+                        line(failure));
+            } finally {
+                for (String key : List.of("table", "keyHash", "eventId", "lsn", "route")) {
+                    MDC.remove(key);
+                }
+            }
+        }
+
+        private void awaitRoom(ChangeStream.Confirmer confirmer) throws InterruptedException {
+            while (ledger.isFull() && !draining) {
+                confirm(confirmer);
+                if (ledger.isFull()) {
+                    park();
+                }
+            }
+            throwFailure();
+        }
+
+        /** Until something settles, at most 100 ms: a missed wake-up costs that much, not the stream. */
+        private void park() throws InterruptedException {
+            waiting = true;
+            LockSupport.parkNanos(this, TimeUnit.MILLISECONDS.toNanos(100));
+            waiting = false;
+            if (Thread.interrupted()) {
+                throw new InterruptedException("the stream is being closed");
+            }
+        }
+
+        private void confirm(ChangeStream.Confirmer confirmer) throws InterruptedException {
+            Item settled = ledger.settledUpTo();
+            if (settled != null) {
+                confirmer.confirm(settled);
+                madeProgress = true;
+            }
+            throwFailure();
+        }
+
+        private void throwFailure() {
+            Throwable failure = ledger.failure();
+            if (failure != null) {
+                // Never the failure itself: were it a RetriableException, the engine would go on without the change.
+                throw new IllegalStateException("a change failed: " + line(failure), failure);
+            }
+        }
+
+        private void finishDraining(ChangeStream.Confirmer confirmer) throws InterruptedException {
+            long end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(endpoint.getDrainTimeout());
+            while (!ledger.isEmpty() && System.nanoTime() < end) {
+                park();
+                confirm(confirmer);
+            }
+            finished = true;
+            if (!ledger.isEmpty()) {
+                LOG.warn("Stopping with {}; PostgreSQL sends them again at the next start", whatIsHeld());
+            }
+            drained.countDown();
+        }
+
+        /** Blocks until what is in flight is settled and confirmed, the drain timeout is over, or the stream has ended. */
+        void drain() {
+            draining = true;
+            wake();
+            long end = System.nanoTime()
+                    + TimeUnit.MILLISECONDS.toNanos(endpoint.getDrainTimeout())
+                    + WalConfiguration.TICK.multipliedBy(4).toNanos();
+            try {
+                while (!ended() && System.nanoTime() < end && !drained.await(20, TimeUnit.MILLISECONDS)) {
+                    wake();
+                }
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        }
+
+        @Override
+        public void ended(Optional<Throwable> why) {
+            cause = ledger.failure() != null ? ledger.failure() : why.orElse(null);
+            ended.countDown();
+        }
+
+        boolean ended() {
+            return ended.getCount() == 0;
+        }
+
+        void awaitEnd(long millis) {
+            try {
+                if (!ended.await(millis, TimeUnit.MILLISECONDS)) {
+                    return;
+                }
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        }
+
+        String causeLine() {
+            return cause == null ? "without a cause" : line(cause);
+        }
+
+        String whatIsHeld() {
+            return String.format(
+                    Locale.ROOT,
+                    "%,d changes held (limit %,d), %,d bytes (limit %,d)",
+                    ledger.held(),
+                    endpoint.getMaxInFlight(),
+                    ledger.heldBytes(),
+                    endpoint.getMaxInFlightBytes());
+        }
+    }
+}

@@ -1,0 +1,288 @@
+package io.walroute.lanes;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.walroute.change.ChangeProperties;
+import io.walroute.change.ParkedKeys;
+import io.walroute.change.Settlement;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.apache.camel.Exchange;
+import org.hamcrest.Matchers;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.DisplayNameGeneration;
+import org.junit.jupiter.api.DisplayNameGenerator.ReplaceUnderscores;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+@DisplayNameGeneration(ReplaceUnderscores.class)
+@Timeout(60)
+class ParkingTest {
+    private final LaneContext context = new LaneContext();
+    private final HeldSink sink = new HeldSink();
+    /** Stands for the dead letters. */
+    private final HeldSink parked = new HeldSink();
+
+    private void start(String options) throws Exception {
+        context.camel.getRegistry().bind("parked", parked);
+        context.start(r -> {
+            r.errorHandler(r.noErrorHandler());
+            r.from("direct:dead-letters").process(parked);
+            r.from("lanes:hook?parkUri=direct:dead-letters" + options).process(sink);
+        });
+    }
+
+    @AfterEach
+    void stop() {
+        sink.pass();
+        parked.pass();
+        context.close();
+    }
+
+    @Test
+    void a_full_lane_parks_at_once_and_releases_the_hold_when_that_is_done() throws Exception {
+        start("&whenFull=park&size=1");
+        context.send("hook", context.change("1", "kept"));
+        var holds = new Holds();
+        Exchange sent = context.send("hook", context.change("2", "spilled"), holds);
+        assertThat(sent.getException()).isNull();
+        parked.awaitOpen("spilled");
+        assertThat(holds.released).hasValue(0);
+        parked.end("spilled", exchange -> {
+            assertThat(exchange.getProperty(ChangeProperties.LANE)).isEqualTo("hook");
+            assertThat(exchange.getProperty(ChangeProperties.PARK_REASON)).isEqualTo("the lane was full");
+        });
+        LaneContext.await().untilAtomic(holds.released, Matchers.is(1));
+        assertThat(context.count("walroute.parked", "hook")).isEqualTo(1);
+        assertThat(context.count("walroute.delivered", "hook")).isZero();
+    }
+
+    @Test
+    void a_change_that_cannot_be_parked_fails_its_hold() throws Exception {
+        start("&whenFull=park&size=1");
+        context.send("hook", context.change("1", "kept"));
+        var holds = new Holds();
+        context.send("hook", context.change("2", "spilled"), holds);
+        parked.fail("spilled", new IllegalStateException("disk full"));
+        LaneContext.await().untilAtomic(holds.failed, Matchers.is(1));
+        assertThat(holds.released).hasValue(0);
+        assertThat(holds.cause.get()).hasMessage("disk full");
+    }
+
+    @Test
+    void a_waiting_lane_without_progress_parks_after_a_while_and_then_without_waiting() throws Exception {
+        start("&size=1&parkAfter=300");
+        parked.pass();
+        context.send("hook", context.change("1", "kept"));
+        long start = System.nanoTime();
+        context.send("hook", context.change("2", "first"));
+        assertThat(System.nanoTime() - start).isGreaterThan(TimeUnit.MILLISECONDS.toNanos(300));
+        for (int i = 0; i < 50; i++) {
+            context.send("hook", context.change("3", "another"));
+        }
+        assertThat(System.nanoTime() - start).isLessThan(TimeUnit.SECONDS.toNanos(10));
+        assertThat(context.count("walroute.parked", "hook")).isEqualTo(51);
+        sink.pass();
+        LaneContext.await().until(() -> context.lane("hook").held() == 0);
+        context.send("hook", context.change("9", "room again"));
+        LaneContext.await().until(() -> sink.begun().contains("room again"));
+    }
+
+    @Test
+    void changes_behind_a_dead_lettered_one_of_their_key_park_too_and_other_keys_go_on() throws Exception {
+        start("");
+        context.send("hook", context.change("1", "a1"));
+        context.send("hook", context.change("1", "a2"));
+        sink.end("a1", LaneTestExchanges::deadLettered);
+        context.send("hook", context.change("1", "a3"));
+        context.send("hook", context.change("2", "b1"));
+        parked.end("a2");
+        parked.end("a3");
+        sink.awaitOpen("b1");
+        assertThat(sink.begun()).containsExactly("a1", "b1");
+        assertThat(context.lane("hook").parkedKeys()).isEqualTo(1);
+        LaneContext.await().until(() -> context.count("walroute.parked", "hook") == 3);
+    }
+
+    @Test
+    void a_key_stays_parked_while_any_of_it_is_left() throws Exception {
+        start("");
+        var a1 = context.change("1", "a1");
+        var a2 = context.change("1", "a2");
+        context.send("hook", a1);
+        sink.end("a1", LaneTestExchanges::deadLettered);
+        context.send("hook", a2);
+        parked.end("a2");
+        context.send("hook", a1, LaneTestExchanges.redrive(1));
+        sink.end("a1");
+        context.send("hook", context.change("1", "a3"));
+        parked.awaitOpen("a3");
+        parked.end("a3");
+        context.send("hook", a2, LaneTestExchanges.redrive(1));
+        sink.end("a2");
+        context.send("hook", context.change("1", "a4"));
+        parked.end("a4");
+        assertThat(sink.open()).isEmpty();
+    }
+
+    @Test
+    void a_count_of_none_left_that_is_older_than_a_parking_does_not_let_the_key_go_on() throws Exception {
+        start("");
+        var a1 = context.change("1", "a1");
+        var a2 = context.change("1", "a2");
+        context.send("hook", a1);
+        sink.end("a1", LaneTestExchanges::deadLettered);
+        context.send("hook", a2);
+        parked.end("a2");
+        // counted before a2 was parked
+        context.send("hook", a1, LaneTestExchanges.redrive(0));
+        sink.end("a1");
+        context.send("hook", context.change("1", "a3"));
+        parked.end("a3");
+        assertThat(context.lane("hook").parkedKeys()).isEqualTo(1);
+    }
+
+    @Test
+    void with_the_last_one_redriven_the_key_runs_again() throws Exception {
+        start("");
+        var a1 = context.change("1", "a1");
+        context.send("hook", a1);
+        sink.end("a1", LaneTestExchanges::deadLettered);
+        context.send("hook", a1, LaneTestExchanges.redrive(0));
+        sink.end("a1");
+        LaneContext.await().until(() -> context.lane("hook").parkedKeys() == 0);
+        context.send("hook", context.change("1", "a2"));
+        sink.awaitOpen("a2");
+    }
+
+    @Test
+    void a_redriven_change_that_fails_again_keeps_its_key_parked() throws Exception {
+        start("");
+        var a1 = context.change("1", "a1");
+        context.send("hook", a1);
+        sink.end("a1", LaneTestExchanges::deadLettered);
+        context.send("hook", a1, LaneTestExchanges.redrive(0));
+        sink.end("a1", LaneTestExchanges::deadLettered);
+        context.send("hook", context.change("1", "a2"));
+        parked.awaitOpen("a2");
+    }
+
+    @Test
+    void a_parked_key_change_holds_both_keys_until_it_is_redriven() throws Exception {
+        start("");
+        var change = context.keyChange("1", "2", "1 to 2");
+        context.send("hook", change);
+        sink.end("1 to 2", LaneTestExchanges::deadLettered);
+        context.send("hook", context.change("1", "a"));
+        context.send("hook", context.change("3", "c"));
+        parked.end("a");
+        sink.end("c");
+        assertThat(context.lane("hook").parkedKeys()).isEqualTo(2);
+        context.lanes.nothingParked("hook", ParkedKeys.key("public", "listings", "1"));
+        context.send("hook", change, LaneTestExchanges.redrive(0));
+        sink.end("1 to 2");
+        LaneContext.await().until(() -> context.lane("hook").parkedKeys() == 0);
+    }
+
+    @Test
+    void a_truncate_parks_behind_any_key_of_its_table_and_everything_of_the_table_behind_it() throws Exception {
+        start("");
+        context.send("hook", context.change("1", "a1"));
+        sink.end("a1", LaneTestExchanges::deadLettered);
+        context.send("hook", context.truncate());
+        parked.end("TRUNCATE");
+        context.send("hook", context.change("2", "b1"));
+        parked.end("b1");
+        context.send("hook", context.change("offers", "1", "other table"));
+        sink.awaitOpen("other table");
+    }
+
+    @Test
+    void what_was_held_before_a_spilled_change_of_its_key_is_still_tried() throws Exception {
+        start("&whenFull=park&size=2");
+        context.send("hook", context.change("1", "a1"));
+        context.send("hook", context.change("1", "a2"));
+        context.send("hook", context.change("1", "a3"));
+        parked.end("a3");
+        sink.end("a1");
+        sink.end("a2");
+        LaneContext.await().until(() -> context.lane("hook").held() == 0);
+        context.send("hook", context.change("1", "a4"));
+        parked.awaitOpen("a4");
+    }
+
+    @Test
+    void a_redriven_change_does_not_pass_one_that_was_parked_before_it_meanwhile() throws Exception {
+        start("&whenFull=park&size=2");
+        var a3 = context.change("1", "a3");
+        context.send("hook", context.change("1", "a1"));
+        context.send("hook", context.change("2", "b1"));
+        context.send("hook", a3);
+        parked.end("a3");
+        sink.end("b1");
+        LaneContext.await().until(() -> context.lane("hook").held() == 1);
+        context.send("hook", a3, LaneTestExchanges.redrive(0));
+        sink.end("a1", LaneTestExchanges::deadLettered);
+        parked.awaitOpen("a3");
+        assertThat(sink.begun()).containsExactly("a1", "b1");
+    }
+
+    @Test
+    void keys_that_were_parked_before_the_start_are_asked_for() throws Exception {
+        var asked = new AtomicInteger();
+        context.camel.getRegistry().bind("dead-letters", (ParkedKeys) lane -> {
+            asked.incrementAndGet();
+            return lane.equals("hook") ? Set.of(ParkedKeys.key("public", "listings", "1")) : Set.of();
+        });
+        start("");
+        assertThat(asked).hasValue(1);
+        var a2 = context.change("1", "a2");
+        context.send("hook", a2);
+        context.send("hook", context.change("2", "b1"));
+        parked.end("a2");
+        sink.awaitOpen("b1");
+        context.send("hook", context.change("1", "a1"), LaneTestExchanges.redrive(1));
+        sink.end("a1");
+        context.send("hook", a2, LaneTestExchanges.redrive(0));
+        sink.end("a2");
+        LaneContext.await().until(() -> context.lane("hook").parkedKeys() == 0);
+    }
+
+    @Test
+    void a_redriven_change_finds_no_room_in_a_full_lane_and_stays_where_it_is() throws Exception {
+        start("&whenFull=park&size=1&parkAfter=50");
+        context.send("hook", context.change("1", "a1"));
+        var holds = new Holds();
+        Exchange sent = context.send(
+                "hook",
+                context.change("2", "b1"),
+                Map.of(Settlement.PROPERTY, holds, ChangeProperties.REDRIVE, true, ChangeProperties.PARKED_LEFT, 0));
+        assertThat(sent.getException()).hasMessageContaining("no room for a redriven change: 1 changes held (limit 1)");
+        assertThat(holds.failed).hasValue(1);
+        assertThat(parked.begun()).isEmpty();
+    }
+
+    @Test
+    void without_park_behind_followers_of_a_dead_lettered_change_run() throws Exception {
+        start("&parkBehind=false");
+        context.send("hook", context.change("1", "a1"));
+        sink.end("a1", LaneTestExchanges::deadLettered);
+        context.send("hook", context.change("1", "a2"));
+        sink.awaitOpen("a2");
+    }
+
+    @Test
+    void a_redrive_flag_from_another_lane_does_not_count() throws Exception {
+        start("");
+        context.add(r -> r.from("lanes:lookup").to("lanes:hook"));
+        var a1 = context.change("1", "a1");
+        context.send("hook", a1);
+        sink.end("a1", LaneTestExchanges::deadLettered);
+        context.send("lookup", context.change("1", "a2"), LaneTestExchanges.redrive(0));
+        parked.awaitOpen("a2");
+        assertThat(sink.begun()).isEqualTo(List.of("a1"));
+    }
+}

@@ -1,0 +1,143 @@
+package io.walroute.source;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.walroute.change.ChangeEvent;
+import io.walroute.change.Operation;
+import io.walroute.change.Settlement;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.apache.camel.component.debezium.DebeziumConstants;
+import org.apache.kafka.common.errors.TimeoutException;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.DisplayNameGeneration;
+import org.junit.jupiter.api.DisplayNameGenerator.ReplaceUnderscores;
+import org.junit.jupiter.api.Test;
+
+@DisplayNameGeneration(ReplaceUnderscores.class)
+class WalConsumerTest {
+    private WalRig rig;
+    private List<ChangeEvent> changes;
+
+    @BeforeEach
+    void publish() {
+        rig = new WalRig("CREATE TABLE listings(id bigserial PRIMARY KEY, title text, price numeric DEFAULT 7)");
+        changes = rig.changes;
+    }
+
+    @AfterEach
+    void stop() {
+        rig.close();
+    }
+
+    @Test
+    void changes_arrive_in_commit_order_with_headers_of_their_own_and_of_camel_debezium() throws Exception {
+        rig.start();
+        rig.db.execute(
+                "INSERT INTO listings(title) VALUES ('a'),('b')",
+                "UPDATE listings SET title='c' WHERE id=1",
+                "DELETE FROM listings WHERE id=2",
+                "TRUNCATE listings");
+        await().atMost(Duration.ofSeconds(20)).until(() -> changes.size() == 5);
+        assertThat(changes)
+                .extracting(ChangeEvent::operation)
+                .containsExactly(
+                        Operation.INSERT, Operation.INSERT, Operation.UPDATE, Operation.DELETE, Operation.TRUNCATE);
+        assertThat(changes).extracting(ChangeEvent::id).doesNotHaveDuplicates();
+        assertThat(rig.headers.get(2))
+                .containsEntry("table", "listings")
+                .containsEntry("schema", "public")
+                .containsEntry("operation", "UPDATE")
+                .containsEntry("eventId", changes.get(2).id())
+                .containsEntry(DebeziumConstants.HEADER_OPERATION, "u")
+                .containsKeys("lsn", "xid", DebeziumConstants.HEADER_KEY, DebeziumConstants.HEADER_SOURCE_METADATA);
+        await().atMost(Duration.ofSeconds(5)).until(rig::hasConfirmedAll);
+        await().until(() -> rig.consumer().status().state() == WalStatus.State.STREAMING);
+    }
+
+    @Test
+    void a_failed_change_is_not_acknowledged_but_sent_again() throws Exception {
+        var failures = new AtomicInteger(3);
+        rig.start(e -> {
+            if (failures.getAndDecrement() > 0) {
+                throw new TimeoutException("a retriable Kafka exception, which the engine would swallow");
+            }
+            rig.collect(e);
+        });
+        rig.db.execute("INSERT INTO listings(title) VALUES ('a'),('b')");
+        await().atMost(Duration.ofSeconds(30)).until(() -> changes.size() >= 2);
+        assertThat(changes).extracting(e -> e.newRow().get("title")).contains("a", "b");
+        assertThat(rig.consumer().status().restarts()).isGreaterThanOrEqualTo(1);
+    }
+
+    @Test
+    void the_slot_waits_for_an_unsettled_change_and_moves_once_it_is_settled() throws Exception {
+        var holds = new CopyOnWriteArrayList<Settlement.Hold>();
+        rig.start(e -> {
+            rig.collect(e);
+            if (changes.size() == 1) {
+                holds.add(e.getProperty(Settlement.PROPERTY, Settlement.class).hold());
+            }
+        });
+        rig.db.execute("INSERT INTO listings(title) VALUES ('held')", "INSERT INTO listings(title) VALUES ('done')");
+        await().atMost(Duration.ofSeconds(20)).until(() -> changes.size() == 2);
+        String insert = changes.get(0).lsn().toString();
+        await().pollDelay(Duration.ofSeconds(2)).atMost(Duration.ofSeconds(5)).until(() -> true);
+        assertThat(rig.db.query("SELECT confirmed_flush_lsn <= '" + insert
+                        + "'::pg_lsn FROM pg_replication_slots WHERE slot_name='" + rig.slot + "'"))
+                .isEqualTo("t");
+        holds.get(0).release();
+        await().atMost(Duration.ofSeconds(5)).until(rig::hasConfirmedAll);
+    }
+
+    @Test
+    void a_missing_slot_is_an_error_and_never_created_in_silence() throws Exception {
+        rig.db.execute("SELECT pg_drop_replication_slot('" + rig.slot + "')");
+        rig.start(rig::collect);
+        await().atMost(Duration.ofSeconds(10))
+                .until(() -> rig.consumer().status().state() == WalStatus.State.DOWN);
+        assertThat(rig.consumer().status().message()).contains(rig.slot).contains("walroute setup");
+        assertThat(rig.db.query("SELECT count(*) FROM pg_replication_slots WHERE slot_name='" + rig.slot + "'"))
+                .isEqualTo("0");
+    }
+
+    @Test
+    void a_terminated_walsender_in_the_middle_of_a_copy_loses_nothing() throws Exception {
+        rig.start(e -> {
+            rig.collect(e);
+            if (changes.size() == 500) {
+                rig.db.query("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name='"
+                        + rig.slot + "'");
+            }
+        });
+        rig.db.execute("INSERT INTO listings(title) SELECT 'x' || g FROM generate_series(1, 3000) g");
+        await().atMost(Duration.ofSeconds(60))
+                .until(() -> changes.stream().map(ChangeEvent::id).distinct().count() == 3000);
+        assertThat(rig.consumer().status().restarts()).isGreaterThanOrEqualTo(1);
+    }
+
+    @Test
+    void a_stop_waits_for_what_is_in_flight_and_a_new_start_repeats_nothing() throws Exception {
+        rig.start(e -> {
+            rig.collect(e);
+            Settlement.Hold hold =
+                    e.getProperty(Settlement.PROPERTY, Settlement.class).hold();
+            java.util.concurrent.CompletableFuture.delayedExecutor(500, java.util.concurrent.TimeUnit.MILLISECONDS)
+                    .execute(hold::release);
+        });
+        rig.db.execute("INSERT INTO listings(title) SELECT 'x' || g FROM generate_series(1, 100) g");
+        await().atMost(Duration.ofSeconds(20)).until(() -> changes.size() == 100);
+        rig.close();
+        assertThat(rig.db.query("SELECT active FROM pg_replication_slots WHERE slot_name='" + rig.slot + "'"))
+                .isEqualTo("f");
+        changes.clear();
+        rig.start(rig::collect);
+        rig.db.execute("INSERT INTO listings(title) VALUES ('after')");
+        await().atMost(Duration.ofSeconds(20)).until(() -> !changes.isEmpty());
+        assertThat(changes).hasSize(1);
+    }
+}
