@@ -82,7 +82,9 @@ public class WalConsumer extends DefaultConsumer {
         synchronized (wakeUp) {
             wakeUp.notifyAll();
         }
-        supervisor.join(endpoint.getDrainTimeout() + 10_000);
+        if (supervisor != null) { // a context that failed to start stops consumers that never ran
+            supervisor.join(endpoint.getDrainTimeout() + 10_000);
+        }
         enter(WalStatus.State.STOPPED, "stopped");
         super.doStop();
     }
