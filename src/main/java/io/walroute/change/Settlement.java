@@ -16,6 +16,14 @@ public interface Settlement {
 
     Hold hold();
 
+    /**
+     * Whether an earlier or this change failed, so that this one will be sent again too. Whoever hands changes over in order
+     * must then leave this one out: delivered now, it would overtake the one that failed.
+     */
+    default boolean isFailed() {
+        return false;
+    }
+
     /** One reason to wait. The first call of either method counts; later calls do nothing. */
     interface Hold {
         Hold NONE = new Hold() {

@@ -7,9 +7,9 @@ import java.util.Map;
 
 /**
  * Shows the links once, then the demo's state: on a terminal it redraws itself in place, elsewhere it is a line every few
- * seconds. One thread's.
+ * seconds. One thread shows; any may close.
  */
-final class Board {
+final class Board implements AutoCloseable {
     private static final Duration BETWEEN_LINES = Duration.ofSeconds(5);
     private static final String TO_LINE_START_AND_CLEAR = "\r\u001b[J";
 
@@ -18,6 +18,7 @@ final class Board {
     private int drawn;
     private Duration nextLine = Duration.ZERO;
     private boolean firstChangeShown;
+    private boolean closed;
 
     Board(PrintStream out, Terminal terminal, Map<String, String> links) {
         this.out = out;
@@ -28,13 +29,23 @@ final class Board {
         out.flush();
     }
 
-    void show(BoardState state) {
+    /** Does nothing once the board is closed: it would paint over what is printed since. */
+    synchronized void show(BoardState state) {
+        if (closed) {
+            return;
+        }
         if (terminal.interactive()) {
             redraw(state);
         } else {
             print(state);
         }
         out.flush();
+    }
+
+    @Override
+    public synchronized void close() {
+        closed = true;
+        out.println("Stopping …");
     }
 
     private void redraw(BoardState state) {

@@ -36,7 +36,7 @@ public final class Demo {
         MeterRegistry meters();
     }
 
-    /** Starts the routes with settings as {@code application.properties} and the environment name them. */
+    /** Starts the routes with settings as the environment names them ({@code WALROUTE_AUDIT_URL}). */
     @FunctionalInterface
     public interface ServiceStarter {
         Service start(Map<String, String> settings) throws Exception;
@@ -120,8 +120,7 @@ public final class Demo {
         CompletableFuture<Duration> firstChange = watchForFirstChange(servers.redis());
         var warnings = teardown.add(RecentWarnings.watch(terminal.interactive()));
         var sampler = teardown.add(new Sampler(servers.jdbcUrl(), SLOT, service.meters()));
-        var board = new Board(out, terminal, links(servers, receiver, serviceSettings));
-        teardown.add(() -> out.println("Stopping …"));
+        var board = teardown.add(new Board(out, terminal, links(servers, receiver, serviceSettings)));
         long begin = System.nanoTime();
         BoardState state;
         do {
@@ -172,8 +171,8 @@ public final class Demo {
         map.put("MANAGEMENT_PORT", Integer.toString(FreePort.preferably(settings.managementPort())));
         map.put("WEBHOOK_URL", receiver.url());
         map.put("WEBHOOK_SECRET", secret);
-        map.put("walroute.hook.marketplace.allow-networks", "127.0.0.0/8");
-        map.put("walroute.audit.url", "jdbc:sqlite:" + servers.folder().resolve("walroute.db"));
+        map.put("WALROUTE_HOOK_MARKETPLACE_ALLOW_NETWORKS", "127.0.0.0/8");
+        map.put("WALROUTE_AUDIT_URL", "jdbc:sqlite:" + servers.folder().resolve("walroute.db"));
         return map;
     }
 

@@ -1,18 +1,15 @@
 package io.walroute.demo;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
 
 /**
  * PostgreSQL (with logical decoding) and Redis on free ports, all their files in one temporary folder that goes with them.
  *
  * <p>{@link #close()} leaves no process and no folder; it may come from another thread in the middle of {@link #start()}
- * (Ctrl-C), and then waits for the start to end. Should the JVM be killed, a {@link Watchdog} does the same.
+ * (Ctrl-C), which it cuts short. Should the JVM be killed, a {@link Watchdog} does the same.
  */
 public final class EmbeddedServers implements AutoCloseable {
     private static final Map<String, String> POSTGRES_SETTINGS = Map.of(
@@ -24,8 +21,10 @@ public final class EmbeddedServers implements AutoCloseable {
 
     private final Path folder;
     private final Watchdog watchdog;
-    private CompletableFuture<PostgresServer> postgres;
-    private CompletableFuture<RedisServer> redis;
+    private Start<PostgresServer> postgres;
+    private Start<RedisServer> redis;
+    private PostgresServer runningPostgres;
+    private RedisServer runningRedis;
     private boolean closed;
 
     /** Makes the folder; nothing runs yet. */
@@ -40,26 +39,13 @@ public final class EmbeddedServers implements AutoCloseable {
             if (closed) {
                 throw new IOException("stopped while starting");
             }
-            Path postgresFolder = postgresFolder();
-            Path redisFolder = redisFolder();
-            postgres = CompletableFuture.supplyAsync(() -> {
-                try {
-                    return PostgresServer.start(postgresFolder, POSTGRES_SETTINGS);
-                } catch (IOException e) {
-                    throw new UncheckedIOException(e);
-                }
-            });
-            redis = CompletableFuture.supplyAsync(() -> {
-                try {
-                    return RedisServer.start(redisFolder, FreePort.any());
-                } catch (IOException e) {
-                    throw new UncheckedIOException(e);
-                }
-            });
+            postgres = new Start<>("start-postgresql", () -> PostgresServer.start(postgresFolder(), POSTGRES_SETTINGS));
+            redis = new Start<>("start-redis", () -> RedisServer.start(redisFolder(), FreePort.any()));
         }
-        PostgresServer database = join(postgres);
-        join(redis);
+        PostgresServer database = postgres.get();
+        runningRedis = redis.get();
         database.createDatabase(DATABASE);
+        runningPostgres = database;
         return this;
     }
 
@@ -69,15 +55,15 @@ public final class EmbeddedServers implements AutoCloseable {
     }
 
     public String databaseUrl() {
-        return postgres.join().url(DATABASE);
+        return runningPostgres.url(DATABASE);
     }
 
     public String jdbcUrl() {
-        return postgres.join().jdbcUrl(DATABASE);
+        return runningPostgres.jdbcUrl(DATABASE);
     }
 
     public RedisServer redis() {
-        return redis.join();
+        return runningRedis;
     }
 
     @Override
@@ -87,8 +73,8 @@ public final class EmbeddedServers implements AutoCloseable {
         }
         closed = true;
         try {
-            closeStarted(redis);
-            closeStarted(postgres);
+            close(redis);
+            close(postgres);
         } finally {
             TemporaryFolder.delete(folder);
             if (watchdog != null) {
@@ -97,30 +83,9 @@ public final class EmbeddedServers implements AutoCloseable {
         }
     }
 
-    private static void closeStarted(CompletableFuture<? extends AutoCloseable> server) throws IOException {
-        if (server == null) {
-            return;
-        }
-        AutoCloseable started = server.exceptionally(neverStarted -> null).join();
-        if (started != null) {
-            try {
-                started.close();
-            } catch (IOException | RuntimeException e) {
-                throw e;
-            } catch (Exception e) {
-                throw new IOException(e);
-            }
-        }
-    }
-
-    private static <T> T join(CompletableFuture<T> starting) throws IOException {
-        try {
-            return starting.join();
-        } catch (CompletionException e) {
-            if (e.getCause() instanceof UncheckedIOException failure) {
-                throw failure.getCause();
-            }
-            throw e;
+    private static void close(Start<?> server) throws IOException {
+        if (server != null) {
+            server.close();
         }
     }
 

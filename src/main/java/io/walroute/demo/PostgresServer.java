@@ -44,8 +44,31 @@ public final class PostgresServer implements AutoCloseable {
         var server = new PostgresServer(home, FreePort.any(), Unprivileged.detect());
         PostgresBinaries.unpack(home.resolve("postgresql"));
         server.initialise();
-        server.startPostmaster(settings);
+        try {
+            server.startPostmaster(settings);
+        } catch (IOException e) {
+            stopHalfStarted(server, e);
+            throw e;
+        }
         return server;
+    }
+
+    /** A start that was cut short may have left a server behind, which writes its process id only after a moment. */
+    private static void stopHalfStarted(PostgresServer server, IOException cause) {
+        boolean interrupted = Thread.interrupted();
+        try {
+            for (int i = 0; i < 50 && !Files.exists(pidFile(server.folder)); i++) {
+                Thread.sleep(10);
+            }
+            server.close();
+        } catch (IOException e) {
+            cause.addSuppressed(e);
+        } catch (InterruptedException e) {
+            interrupted = true;
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
     }
 
     public int port() {

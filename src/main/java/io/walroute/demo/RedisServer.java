@@ -49,6 +49,12 @@ public final class RedisServer implements AutoCloseable {
             } catch (IOException e) {
                 LOG.debug("One Redis does not start", e);
                 first = first == null ? e : first;
+                boolean interrupted = Thread.interrupted();
+                server.closeHalfStarted();
+                if (interrupted) {
+                    Thread.currentThread().interrupt();
+                    break;
+                }
             }
         }
         throw new IOException("Redis did not start: " + first.getMessage(), first);
@@ -64,6 +70,14 @@ public final class RedisServer implements AutoCloseable {
 
     static Path pidFile(Path folder) {
         return folder.resolve("redis.pid");
+    }
+
+    /** A start that was cut short may have left a daemon behind, which writes its process id only after a moment. */
+    private void closeHalfStarted() throws IOException {
+        for (int i = 0; i < 20 && !Files.exists(pidFile(folder)); i++) {
+            pause();
+        }
+        close();
     }
 
     @FunctionalInterface

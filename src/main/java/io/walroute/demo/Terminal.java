@@ -11,7 +11,7 @@ record Terminal(boolean interactive, int width, int height) {
     /** Interactive only if standard input and output both are a terminal that understands cursor movements. */
     static Terminal detect() {
         String kind = System.getenv("TERM");
-        if (System.console() == null || kind == null || kind.equals("dumb")) {
+        if (!io.walroute.logging.Terminal.isInteractive() || kind == null || kind.equals("dumb")) {
             return NONE;
         }
         try {

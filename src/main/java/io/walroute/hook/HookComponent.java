@@ -78,11 +78,10 @@ public class HookComponent extends DefaultComponent {
 
     @Override
     protected Endpoint createEndpoint(String uri, String name, Map<String, Object> parameters) {
-        HookSettings settings = receivers.get(name);
-        if (settings == null) {
+        if (!receivers.containsKey(name)) {
             throw new IllegalArgumentException(unknown(name));
         }
-        return new HookEndpoint(uri, this, name, clients.computeIfAbsent(name, first -> newClient(settings)));
+        return new HookEndpoint(uri, this, name);
     }
 
     private String unknown(String name) {
@@ -94,8 +93,11 @@ public class HookComponent extends DefaultComponent {
                 + fix;
     }
 
-    private HookClient newClient(HookSettings settings) {
-        return new HookClient(vertx, settings, registry, resolver, lookups, httpOptions);
+    /** Only once the component has started: routes are made before that. */
+    HookClient client(String name) {
+        return clients.computeIfAbsent(
+                name,
+                first -> new HookClient(vertx, receivers.get(name), registry, resolver, lookups, httpOptions));
     }
 
     ExecutorService continuing() {

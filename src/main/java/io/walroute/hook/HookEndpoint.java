@@ -29,12 +29,9 @@ public class HookEndpoint extends DefaultEndpoint {
     @UriPath(description = "The NAME of walroute.hook.NAME.url")
     private final String name;
 
-    private final HookClient client;
-
-    HookEndpoint(String uri, HookComponent component, String name, HookClient client) {
+    HookEndpoint(String uri, HookComponent component, String name) {
         super(uri, component);
         this.name = name;
-        this.client = client;
     }
 
     @ManagedAttribute(description = "The receiver's NAME")
@@ -44,11 +41,11 @@ public class HookEndpoint extends DefaultEndpoint {
 
     @ManagedAttribute(description = "State of the receiver's circuit")
     public String getCircuit() {
-        return client.circuit().name();
+        return client().circuit().name();
     }
 
     HookClient client() {
-        return client;
+        return getComponent().client(name);
     }
 
     /** A receiver that would be refused at each attempt stops the start; one that can't be resolved yet doesn't. */
@@ -57,7 +54,7 @@ public class HookEndpoint extends DefaultEndpoint {
         super.doStart();
         Optional<String> problem;
         try {
-            problem = client.addressProblem()
+            problem = client().addressProblem()
                     .toCompletionStage()
                     .toCompletableFuture()
                     .get(LOOKUP_SECONDS, TimeUnit.SECONDS);

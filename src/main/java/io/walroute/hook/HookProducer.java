@@ -10,13 +10,20 @@ import org.apache.camel.support.DefaultAsyncProducer;
 
 /** Hands the change to the receiver's client; the exchange goes on when the attempt has its outcome. */
 class HookProducer extends DefaultAsyncProducer {
-    private final HookClient client;
+    private final HookEndpoint endpoint;
     private final HookComponent component;
+    private HookClient client;
 
     HookProducer(HookEndpoint endpoint) {
         super(endpoint);
-        client = endpoint.client();
+        this.endpoint = endpoint;
         component = endpoint.getComponent();
+    }
+
+    @Override
+    protected void doStart() throws Exception {
+        super.doStart();
+        client = endpoint.client();
     }
 
     @Override

@@ -147,7 +147,9 @@ final class Lane {
     }
 
     private void enter(Delivery delivery) {
-        if (fullSinceNanos != 0) {
+        fullSinceNanos = 0;
+        // Not at the first free place: a lane at its limit would say so hundreds of times a second.
+        if (spilledSinceFull > 0 && held.size() * 2 <= settings.size()) {
             roomAgain();
         }
         delivery.turn = ++turns;
@@ -176,10 +178,7 @@ final class Lane {
     }
 
     private void roomAgain() {
-        if (spilledSinceFull > 0) {
-            LOG.info("lanes:{} has room again; {} changes were parked", name, spilledSinceFull);
-        }
-        fullSinceNanos = 0;
+        LOG.info("lanes:{} has room again; {} changes were parked", name, spilledSinceFull);
         spilledSinceFull = 0;
     }
 

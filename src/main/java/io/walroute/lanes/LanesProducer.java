@@ -1,5 +1,6 @@
 package io.walroute.lanes;
 
+import io.walroute.change.Settlement;
 import org.apache.camel.AsyncCallback;
 import org.apache.camel.Exchange;
 import org.apache.camel.support.DefaultAsyncProducer;
@@ -19,7 +20,7 @@ class LanesProducer extends DefaultAsyncProducer {
         try {
             if (endpoint.getComponent().isDisabled(endpoint.getName())) {
                 endpoint.getComponent().meters(endpoint.getName()).filtered.increment();
-            } else {
+            } else if (!willComeAgain(exchange)) {
                 send(new Delivery(exchange, endpoint.getName()));
             }
         } catch (InterruptedException e) {
@@ -30,6 +31,12 @@ class LanesProducer extends DefaultAsyncProducer {
         }
         callback.done(true);
         return true;
+    }
+
+    /** An earlier change failed: until the source starts again, nothing may overtake it. */
+    private static boolean willComeAgain(Exchange exchange) {
+        Settlement settlement = exchange.getProperty(Settlement.PROPERTY, Settlement.class);
+        return settlement != null && settlement.isFailed();
     }
 
     private void send(Delivery delivery) throws InterruptedException {

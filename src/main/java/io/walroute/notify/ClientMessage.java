@@ -5,8 +5,8 @@ import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectReader;
+import com.fasterxml.jackson.databind.cfg.JsonNodeFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
-import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import java.sql.SQLException;
 import java.util.HashMap;
 import java.util.Map;
@@ -62,7 +62,7 @@ interface ClientMessage {
             .enable(DeserializationFeature.USE_BIG_DECIMAL_FOR_FLOATS)
             .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
             .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
-            .nodeFactory(JsonNodeFactory.withExactBigDecimals(true))
+            .disable(JsonNodeFeature.STRIP_TRAILING_BIGDECIMAL_ZEROES)
             .build()
             .readerFor(JsonNode.class);
 
@@ -144,8 +144,7 @@ interface ClientMessage {
             throw new Malformed("\"filter\" names more than " + MAX_FILTER_COLUMNS + " columns", id);
         }
         Map<String, String> equal = new HashMap<>();
-        for (var columns = filter.fields(); columns.hasNext(); ) {
-            var column = columns.next();
+        for (var column : filter.properties()) {
             if (column.getValue().isContainerNode()) {
                 throw new Malformed(
                         "\"filter\" compares \"" + column.getKey()

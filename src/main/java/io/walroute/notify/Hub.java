@@ -214,8 +214,12 @@ final class Hub {
         }
     }
 
-    /** While nobody is live the log isn't read; its end is looked up when someone asks. */
+    /**
+     * Before a request is answered: what was on disk when it came is sent first. While nobody is live the log isn't read, only
+     * its end looked up.
+     */
     private void findEnd() throws SQLException {
+        sendAppended();
         if (topics.isEmpty()) {
             long newest = log.bounds().newest();
             startAnewIfReplaced(newest);

@@ -16,6 +16,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 final class WebSocketConnection {
     private static final int MAX_MISTAKES = 20;
     private static final short GOING_AWAY = 1001;
+    private static final short TOO_BIG = 1009;
     private static final short POLICY_VIOLATION = 1008;
 
     private final Vertx vertx;
@@ -47,8 +48,7 @@ final class WebSocketConnection {
         socket.binaryMessageHandler(binary -> mistaken(new ClientMessage.Malformed("a text frame is expected", null)));
         socket.pongHandler(pong -> lastHeardNanos = System.nanoTime());
         socket.drainHandler(ready -> write());
-        // Broken connections are what clients do; the close handler follows.
-        socket.exceptionHandler(broken -> {});
+        socket.exceptionHandler(this::broken);
         pinger = vertx.setPeriodic(settings.pingEvery().toMillis(), tick -> pingOrClose(settings.closeIdleAfter()));
         socket.closeHandler(closed -> {
             vertx.cancelTimer(pinger);
@@ -56,6 +56,14 @@ final class WebSocketConnection {
             hub.closed(client);
             onClosed.run();
         });
+    }
+
+    /** Vert.x closes by itself when the connection is lost, but not when a message is too large. */
+    private void broken(Throwable cause) {
+        if (!socket.isClosed() && !closing) {
+            closing = true;
+            socket.close(TOO_BIG, "a message may have " + WebSocketServer.MAX_MESSAGE_BYTES + " bytes");
+        }
     }
 
     private void heard(String text) {
@@ -109,7 +117,8 @@ final class WebSocketConnection {
                 }
                 break;
             }
-            socket.writeTextMessage(text);
+            // Not writeTextMessage: it splits what is long, and lets the next message in between the parts.
+            socket.writeFinalTextFrame(text);
         }
         hearAgain();
     }

@@ -24,7 +24,7 @@ import org.slf4j.LoggerFactory;
 final class WebSocketServer {
     private static final Logger LOG = LoggerFactory.getLogger(WebSocketServer.class);
     private static final String PATH = "/ws";
-    private static final int MAX_MESSAGE_BYTES = 64 << 10;
+    static final int MAX_MESSAGE_BYTES = 64 << 10;
     private static final long START_SECONDS = 15;
     private static final long FAREWELL_SECONDS = 5;
     private static final int EVENT_LOOPS = Math.min(4, Runtime.getRuntime().availableProcessors());
@@ -51,11 +51,8 @@ final class WebSocketServer {
     /** One server per event loop on one port: Vert.x deals connections out among them. */
     void start() throws InterruptedException {
         try {
-            int port = settings.port();
             for (int i = 0; i < EVENT_LOOPS; i++) {
-                HttpServer server = await(listen(port), START_SECONDS);
-                servers.add(server);
-                port = server.actualPort();
+                servers.add(await(listen(), START_SECONDS));
             }
         } catch (ExecutionException | TimeoutException e) {
             vertx.close();
@@ -64,10 +61,11 @@ final class WebSocketServer {
         LOG.info("WebSocket clients may connect to ws://{}:{}{}", settings.host(), port(), PATH);
     }
 
-    private Future<HttpServer> listen(int port) {
+    private Future<HttpServer> listen() {
         var options = new HttpServerOptions()
                 .setHost(settings.host())
-                .setPort(port)
+                // -1 is a free port that the other event loops' servers share; 0 would be one for each.
+                .setPort(settings.port() == 0 ? -1 : settings.port())
                 .setMaxWebSocketFrameSize(MAX_MESSAGE_BYTES)
                 .setMaxWebSocketMessageSize(MAX_MESSAGE_BYTES)
                 .setRegisterWebSocketWriteHandlers(false)

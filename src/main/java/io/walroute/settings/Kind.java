@@ -25,7 +25,7 @@ enum Kind {
             return value;
         }
     },
-    FOLDER("folder, relative to the home folder", String.class) {
+    FOLDER("folder", String.class) {
         @Override
         Object parse(String value) {
             return value;

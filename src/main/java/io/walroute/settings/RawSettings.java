@@ -24,10 +24,24 @@ final class RawSettings {
     private final Map<String, String> others = new TreeMap<>();
     private final List<String> problems;
 
-    RawSettings(Path home, Map<String, String> environment, List<String> problems) {
+    private RawSettings(List<String> problems) {
         this.problems = problems;
-        take(fromFile(SettingsFile.read(home, problems)));
-        take(fromEnvironment(new TreeMap<>(environment)));
+    }
+
+    static RawSettings read(Path home, Map<String, String> environment, List<String> problems) {
+        var raw = new RawSettings(problems);
+        raw.take(raw.fromFile(SettingsFile.read(home, problems)));
+        raw.take(raw.fromEnvironment(new TreeMap<>(environment)));
+        return raw;
+    }
+
+    /** Keys as the file has them. */
+    static RawSettings of(Map<String, String> values, List<String> problems) {
+        var raw = new RawSettings(problems);
+        Map<String, RawValue> level = new LinkedHashMap<>();
+        values.forEach((key, value) -> level.put(key, new RawValue(value.strip(), "given by the program")));
+        raw.take(raw.fromFile(level));
+        return raw;
     }
 
     /** Empty if it isn't set, or set to nothing. */

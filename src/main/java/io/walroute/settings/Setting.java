@@ -175,7 +175,7 @@ public enum Setting {
     NOTIFY_KEEP(
             "walroute.notify.keep",
             Kind.DURATION_TIME,
-            "1d",
+            "1h",
             null,
             "How long sent frames are kept for subscribers that come back."),
     NOTIFY_ALLOW_ORIGINS(
@@ -183,7 +183,7 @@ public enum Setting {
             Kind.ORIGINS,
             null,
             "https://app.example.com",
-            "Web pages whose scripts may subscribe; none if not set."),
+            "Web pages whose scripts may subscribe, beside those on this machine."),
     MANAGEMENT_HOST(
             "walroute.management.host", Kind.HOST, "127.0.0.1", null, "The address that MANAGEMENT_PORT listens on."),
     ROUTES(

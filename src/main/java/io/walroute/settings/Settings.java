@@ -2,6 +2,8 @@ package io.walroute.settings;
 
 import io.walroute.settings.SettingsFile.RawValue;
 import io.walroute.slot.ReplicaIdentity;
+import io.walroute.slot.ReplicationTarget;
+import io.walroute.slot.Setup;
 import io.walroute.slot.TableName;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -68,7 +70,20 @@ public final class Settings {
      * @throws SettingsException with everything that is wrong
      */
     public static Settings load(Path home, Map<String, String> environment) {
-        return new Loader(home.toAbsolutePath().normalize(), environment).load();
+        List<String> problems = new ArrayList<>();
+        Path absolute = home.toAbsolutePath().normalize();
+        return new Loader(absolute, RawSettings.read(absolute, environment, problems), problems).load();
+    }
+
+    /**
+     * Neither file nor environment: only what is given, by the keys of the file.
+     *
+     * @throws SettingsException with everything that is wrong
+     */
+    public static Settings of(Path home, Map<String, String> values) {
+        List<String> problems = new ArrayList<>();
+        Path absolute = home.toAbsolutePath().normalize();
+        return new Loader(absolute, RawSettings.of(values, problems), problems).load();
     }
 
     public Path home() {
@@ -180,15 +195,37 @@ public final class Settings {
         return tableSettings;
     }
 
-    /** True if the replica identity of this table is walroute's default, not the user's word. */
-    public boolean isReplicaIdentityByDefault(TableName table) {
-        return FULL_BY_DEFAULT.contains(table)
-                && raw.values().keySet().stream()
-                        .map(Setting::ofKey)
-                        .flatMap(Optional::stream)
-                        .filter(match -> match.setting() == Setting.TABLE_REPLICA_IDENTITY)
-                        .noneMatch(match ->
-                                TableName.parse(match.variables().get(0)).equals(table));
+    /** Where the slot is, for {@code slot/}. */
+    public ReplicationTarget replicationTarget() {
+        DatabaseUrl url = databaseUrl();
+        return new ReplicationTarget(url.jdbcUrl(), url.properties(), replicationSlot(), publicationName());
+    }
+
+    /**
+     * What {@code setup} is to see to. FULL by default goes with the marketplace's tables as far as they are published; what the
+     * user says of a table holds in any case.
+     */
+    public Setup.Wanted wantedSetup() {
+        Set<TableName> said = tablesWithReplicaIdentity();
+        Map<TableName, ReplicaIdentity> identities = new LinkedHashMap<>();
+        tableSettings.forEach((table, of) -> of.replicaIdentity()
+                .filter(identity -> said.contains(table)
+                        || tables().all()
+                        || tables().names().contains(table))
+                .ifPresent(identity -> identities.put(table, identity)));
+        Set<TableName> wished = new LinkedHashSet<>(identities.keySet());
+        wished.removeAll(said);
+        return new Setup.Wanted(tables().all(), tables().names(), identities, wished);
+    }
+
+    private Set<TableName> tablesWithReplicaIdentity() {
+        Set<TableName> tables = new LinkedHashSet<>();
+        raw.values().keySet().stream()
+                .map(Setting::ofKey)
+                .flatMap(Optional::stream)
+                .filter(match -> match.setting() == Setting.TABLE_REPLICA_IDENTITY)
+                .forEach(match -> tables.add(TableName.parse(match.variables().get(0))));
+        return tables;
     }
 
     /** Receivers by name, each with its settings as written, keys without {@code walroute.hook.NAME.}. */
@@ -229,11 +266,10 @@ public final class Settings {
         private final Set<String> problems = new LinkedHashSet<>();
         private final RawSettings raw;
 
-        Loader(Path home, Map<String, String> environment) {
+        Loader(Path home, RawSettings raw, List<String> problems) {
             this.home = home;
-            List<String> found = new ArrayList<>();
-            raw = new RawSettings(home, environment, found);
-            problems.addAll(found);
+            this.raw = raw;
+            this.problems.addAll(problems);
         }
 
         Settings load() {
@@ -268,9 +304,9 @@ public final class Settings {
             String shown = setting.isSecret() ? key : key + "=" + raw.value();
             // The place goes behind the fault, before the advice.
             String[] sentences = message.split("\\. ", 2);
-            return shown + " " + sentences[0] + " (" + raw.place() + ")."
-                    + (sentences.length == 1 ? "" : " " + sentences[1])
-                    + (raw.value().contains(" #") ? " A comment needs a line of its own" : "");
+            return shown + " " + sentences[0] + " (" + raw.place() + ")"
+                    + (sentences.length == 1 ? "" : ". " + sentences[1])
+                    + (raw.value().contains(" #") ? ". A comment needs a line of its own" : "");
         }
 
         private Map<TableName, TableSettings> tables() {

@@ -136,6 +136,11 @@ final class Ledger {
             return new OneHold();
         }
 
+        @Override
+        public boolean isFailed() {
+            return failure.get() != null;
+        }
+
         private final class OneHold implements Hold {
             private final AtomicBoolean done = new AtomicBoolean();
 

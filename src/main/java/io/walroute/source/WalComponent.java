@@ -2,11 +2,15 @@ package io.walroute.source;
 
 import java.util.HashMap;
 import java.util.Map;
+import java.util.TimeZone;
+import java.util.function.Consumer;
 import org.apache.camel.Endpoint;
 import org.apache.camel.component.debezium.DebeziumComponent;
 import org.apache.camel.component.debezium.DebeziumEndpoint;
 import org.apache.camel.component.debezium.postgres.configuration.PostgresConnectorEmbeddedDebeziumConfiguration;
 import org.apache.camel.util.PropertiesHelper;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * {@code from: wal:NAME}: every committed row change of a publication, in commit order, acknowledged by delivery.
@@ -15,13 +19,22 @@ import org.apache.camel.util.PropertiesHelper;
  * engine ends, and interrupts routing at stop.
  */
 public class WalComponent extends DebeziumComponent<PostgresConnectorEmbeddedDebeziumConfiguration> {
+    private static final Logger LOG = LoggerFactory.getLogger(WalComponent.class);
+    private static final TimeZone UTC = TimeZone.getTimeZone("UTC");
+
     private PostgresConnectorEmbeddedDebeziumConfiguration configuration = new WalConfiguration();
     private long epoch = 1;
     private SlotCheck slotCheck;
+    private Consumer<WalEndpoint> endpointDefaults = endpoint -> {};
 
     @Override
     protected void doInit() throws Exception {
         super.doInit();
+        // The driver imposes the JVM's zone on the session, and ranges of timestamps come as the session prints them.
+        if (!TimeZone.getDefault().hasSameRules(UTC)) {
+            LOG.info("The JVM's time zone was {} and is now UTC, as values are", TimeZone.getDefault().getID());
+            TimeZone.setDefault(UTC);
+        }
         ChangeConversions.register(getCamelContext());
     }
 
@@ -29,7 +42,14 @@ public class WalComponent extends DebeziumComponent<PostgresConnectorEmbeddedDeb
     protected DebeziumEndpoint<PostgresConnectorEmbeddedDebeziumConfiguration> initializeDebeziumEndpoint(
             String uri, PostgresConnectorEmbeddedDebeziumConfiguration copy) {
         copy.setAdditionalProperties(new HashMap<>(copy.getAdditionalProperties()));
-        return new WalEndpoint(uri, this, copy);
+        var endpoint = new WalEndpoint(uri, this, copy);
+        endpointDefaults.accept(endpoint);
+        return endpoint;
+    }
+
+    /** Applied to each endpoint before its URI's options: what the service's settings say of it. */
+    public void setEndpointDefaults(Consumer<WalEndpoint> endpointDefaults) {
+        this.endpointDefaults = endpointDefaults;
     }
 
     /** Options of the URI go to the engine's configuration where it knows them, else to the endpoint. */

@@ -42,10 +42,7 @@ public class WalConfiguration extends PostgresConnectorEmbeddedDebeziumConfigura
         Map<String, Object> more = new HashMap<>();
         more.put("walroute.type", TextConverter.class.getName());
         // What a role or database sets for its sessions must not change what a value looks like.
-        more.put("driver.options", SESSION_OPTIONS);
+        more.put("driver.options", TextConverter.DRIVER_OPTIONS);
         setAdditionalProperties(more);
     }
-
-    static final String SESSION_OPTIONS = "-c bytea_output=hex -c extra_float_digits=1 -c IntervalStyle=postgres"
-            + " -c DateStyle=ISO -c TimeZone=UTC";
 }

@@ -82,7 +82,9 @@ public class WalConsumer extends DefaultConsumer {
         synchronized (wakeUp) {
             wakeUp.notifyAll();
         }
-        supervisor.join(endpoint.getDrainTimeout() + 10_000);
+        if (supervisor != null) { // a context that failed to start stops consumers that never ran
+            supervisor.join(endpoint.getDrainTimeout() + 10_000);
+        }
         enter(WalStatus.State.STOPPED, "stopped");
         super.doStop();
     }
@@ -256,8 +258,14 @@ public class WalConsumer extends DefaultConsumer {
         set(properties, "sslrootcert", c.getDatabaseSslrootcert());
         set(properties, "sslcert", c.getDatabaseSslcert());
         set(properties, "sslkey", c.getDatabaseSslkey());
-        properties.setProperty("ApplicationName", "walroute");
-        properties.setProperty("connectTimeout", "10");
+        set(properties, "sslpassword", c.getDatabaseSslpassword());
+        c.getAdditionalProperties().forEach((name, value) -> {
+            if (name.startsWith("driver.")) {
+                properties.setProperty(name.substring("driver.".length()), String.valueOf(value));
+            }
+        });
+        properties.putIfAbsent("ApplicationName", "walroute");
+        properties.putIfAbsent("connectTimeout", "10");
         properties.setProperty("socketTimeout", "30");
         String host = c.getDatabaseHostname();
         if (host.indexOf(':') >= 0 && !host.startsWith("[")) {

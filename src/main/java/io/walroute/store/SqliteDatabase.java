@@ -48,8 +48,9 @@ final class SqliteDatabase extends Database {
         }
         SQLiteConfig config = common();
         config.setSynchronous(SynchronousMode.FULL);
-        // Waits for a foreign writer at BEGIN, where SQLite does wait, not in mid-transaction, where it fails at once.
-        config.setTransactionMode(TransactionMode.IMMEDIATE);
+        // Deliberately not IMMEDIATE: the driver begins the next transaction as soon as it has committed one, so that an
+        // idle store would keep every other writer out. A deferred one waits for the lock at its first write.
+        config.setTransactionMode(TransactionMode.DEFERRED);
         // 32 MB of pages: the audit log's index by key is written all over, and what doesn't fit is written twice.
         config.setCacheSize(-32_000);
         config.setJournalSizeLimit(80 << 20);

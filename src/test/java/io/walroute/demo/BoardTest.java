@@ -85,6 +85,16 @@ class BoardTest {
     }
 
     @Test
+    void nothing_is_painted_over_what_follows_the_board() {
+        var bytes = new ByteArrayOutputStream();
+        var board = new Board(new PrintStream(bytes, true, StandardCharsets.UTF_8), new Terminal(true, 80, 40), LINKS);
+        board.show(state(1, null, List.of()));
+        board.close();
+        board.show(state(2, null, List.of()));
+        assertThat(bytes.toString(StandardCharsets.UTF_8)).endsWith("Stopping …" + System.lineSeparator());
+    }
+
+    @Test
     void amounts_are_readable() {
         assertThat(List.of(0L, 999L, 1000L, 1_249_999L, 999_950L, 53_000_000_000L))
                 .extracting(BoardText::bytes)

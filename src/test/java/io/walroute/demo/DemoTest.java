@@ -44,7 +44,7 @@ class DemoTest {
         assertThat(given)
                 .containsEntry("WEBSOCKET_PORT", Integer.toString(settings.webSocketPort()))
                 .containsEntry("MANAGEMENT_PORT", Integer.toString(settings.managementPort()))
-                .containsEntry("walroute.hook.marketplace.allow-networks", "127.0.0.0/8");
+                .containsEntry("WALROUTE_HOOK_MARKETPLACE_ALLOW_NETWORKS", "127.0.0.0/8");
         assertThat(given.get("WEBHOOK_SECRET")).startsWith("whsec_");
         assertThat(closing)
                 .as("the service is closed while its servers run")
@@ -72,7 +72,7 @@ class DemoTest {
     }
 
     private Path folder() {
-        return Path.of(given.get("walroute.audit.url").substring("jdbc:sqlite:".length()))
+        return Path.of(given.get("WALROUTE_AUDIT_URL").substring("jdbc:sqlite:".length()))
                 .getParent();
     }
 

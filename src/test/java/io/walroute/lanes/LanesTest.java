@@ -18,8 +18,10 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import javax.management.ObjectName;
 import org.apache.camel.AsyncCallback;
 import org.apache.camel.Exchange;
+import org.apache.camel.impl.engine.PooledExchangeFactory;
 import org.apache.camel.support.AsyncProcessorSupport;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayNameGeneration;
@@ -333,6 +335,68 @@ class LanesTest {
         context.camel.getRouteController().startRoute("cache");
         sink.end("c1");
         LaneContext.await().untilAtomic(holds.released, org.hamcrest.Matchers.is(1));
+    }
+
+    @Test
+    void a_route_that_is_taken_out_and_put_back_finds_the_changes_that_came_meanwhile() throws Exception {
+        context.start(r -> {
+            r.from("direct:in").routeId("in").to("lanes:cache");
+            r.from("lanes:cache").routeId("cache").process(sink);
+        });
+        context.camel.getRouteController().stopRoute("cache");
+        context.camel.removeRoute("cache");
+        var template = context.camel.createProducerTemplate();
+        template.sendBody("direct:in", context.change("1", "c1"));
+        context.add(r -> r.from("lanes:cache?threads=2").routeId("cache").process(sink));
+        sink.end("c1");
+        LaneContext.await().until(() -> context.lane("cache").isIdle());
+    }
+
+    @Test
+    void pooled_exchanges_carry_nothing_over_from_one_change_to_the_next() throws Exception {
+        context.camel.getCamelContextExtension().setExchangeFactory(new PooledExchangeFactory());
+        List<Object> seen = Collections.synchronizedList(new ArrayList<>());
+        context.start(r -> r.from("lanes:cache").process(e -> {
+            seen.add(LaneContext.label(e)
+                    + e.getProperty("mine")
+                    + e.getMessage().getHeader("extra"));
+            e.setProperty("mine", "left behind");
+            e.getMessage().setHeader("extra", "left behind");
+        }));
+        var holds = new Holds();
+        for (int i = 0; i < 100; i++) {
+            context.send("cache", context.change("1", "c" + i), holds);
+        }
+        LaneContext.await().untilAtomic(holds.released, org.hamcrest.Matchers.is(100));
+        assertThat(seen).hasSize(100).startsWith("c0nullnull", "c1nullnull").endsWith("c99nullnull");
+    }
+
+    @Test
+    void what_a_lane_holds_shows_in_jmx_and_in_the_meters() throws Exception {
+        context.start(r -> r.from("lanes:cache?maxInFlight=1").process(sink));
+        context.send("cache", context.change("1", "c1"));
+        context.send("cache", context.change("2", "c2"));
+        sink.awaitOpen("c1");
+        var server = java.lang.management.ManagementFactory.getPlatformMBeanServer();
+        var name = server
+                .queryNames(
+                        new ObjectName("org.apache.camel:context=" + context.camel.getName()
+                                + ",type=endpoints,name=\"lanes://cache*\""),
+                        null)
+                .stream()
+                .filter(n -> n.getCanonicalName().contains("maxInFlight"))
+                .findFirst()
+                .orElseThrow();
+        assertThat(server.getAttribute(name, "Held")).isEqualTo(2);
+        assertThat(server.getAttribute(name, "InFlight")).isEqualTo(1);
+        assertThat(server.getAttribute(name, "ParkedKeys")).isEqualTo(0);
+        assertThat((long) server.getAttribute(name, "OldestHeldMs")).isBetween(0L, 60_000L);
+        assertThat(context.meters
+                        .get("walroute.lane.held")
+                        .tag("sink", "cache")
+                        .gauge()
+                        .value())
+                .isEqualTo(2);
     }
 
     @Test

@@ -37,6 +37,10 @@ final class WalRig implements AutoCloseable {
         this.slot = slot;
     }
 
+    static WalRig on(Postgres.Database db, String slot) {
+        return new WalRig(db, slot);
+    }
+
     /** Another one on the same database and slot. */
     static WalRig standbyOf(WalRig first) {
         return new WalRig(first.db, first.slot);

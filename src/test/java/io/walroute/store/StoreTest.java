@@ -228,4 +228,20 @@ class StoreTest {
             assertThat(rows.getInt(1)).isEqualTo(2);
         }
     }
+
+    @Test
+    void an_idle_store_keeps_no_other_writer_out() throws Exception {
+        open("sqlite");
+        store.write(insert(1, "ours"), Duration.ofSeconds(5));
+
+        try (var other = DriverManager.getConnection("jdbc:sqlite:" + folder.resolve("data/walroute.db"));
+                var statement = other.createStatement()) {
+            statement.execute("PRAGMA busy_timeout=100");
+            statement.execute("INSERT INTO t (n, text) VALUES (2, 'theirs')");
+        }
+        store.define("CREATE TABLE IF NOT EXISTS later (n integer)");
+        store.write(insert(3, "ours"), Duration.ofSeconds(5));
+
+        assertThat(numbers()).containsExactly(1, 2, 3);
+    }
 }

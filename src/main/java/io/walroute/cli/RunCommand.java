@@ -1,0 +1,64 @@
+package io.walroute.cli;
+
+import io.walroute.settings.Settings;
+import io.walroute.slot.Finding;
+import io.walroute.slot.ReplicationCheck;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import picocli.CommandLine.Command;
+
+@Command(
+        name = "run",
+        description = "Runs the service until it is stopped (Ctrl-C or SIGTERM); it then finishes what is under way.",
+        footer = {"", "Example: DATABASE_URL=postgresql://walroute:secret@localhost:5432/grails walroute run"})
+class RunCommand implements Callable<Integer> {
+    private static final Logger LOG = LoggerFactory.getLogger(RunCommand.class);
+
+    private final Session session;
+
+    RunCommand(Session session) {
+        this.session = session;
+    }
+
+    @Override
+    public Integer call() throws Exception {
+        return run(false);
+    }
+
+    final int run(boolean dev) throws Exception {
+        Settings settings = session.settings();
+        checkDatabase(settings);
+        return session.entryPoints().service().run(settings, dev);
+    }
+
+    /** What may pass by itself is waited for by the service; what somebody has to mend ends the start. */
+    private static void checkDatabase(Settings settings) {
+        List<Finding> findings = ReplicationCheck.findings(settings.replicationTarget());
+        Map<Boolean, List<String>> lines = findings.stream()
+                .collect(java.util.stream.Collectors.partitioningBy(
+                        finding -> finding.kind() == Finding.Kind.CONFIGURATION || finding.kind() == Finding.Kind.GONE,
+                        java.util.stream.Collectors.mapping(Finding::line, java.util.stream.Collectors.toList())));
+        if (!lines.get(true).isEmpty()) {
+            throw new Failure(Failure.MISCONFIGURED, lines.get(true), null);
+        }
+        lines.get(false).forEach(LOG::warn);
+    }
+
+    @Command(
+            name = "dev",
+            description = "Runs the service as run does, and loads a route anew when its YAML file is saved.",
+            footer = {"", "Example: DATABASE_URL=postgresql://walroute:secret@localhost:5432/grails walroute dev"})
+    static final class Dev extends RunCommand {
+        Dev(Session session) {
+            super(session);
+        }
+
+        @Override
+        public Integer call() throws Exception {
+            return run(true);
+        }
+    }
+}

@@ -1,0 +1,51 @@
+package io.walroute.cli;
+
+import java.io.PrintStream;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+
+/** Rows under their column names, for a terminal. */
+final class TextTable {
+    // What is longer is for --json.
+    private static final int MAX_WIDTH = 60;
+
+    private TextTable() {}
+
+    /** @param rows at least one; the first one's members are the columns */
+    static void print(PrintStream out, List<Map<String, Object>> rows) {
+        List<String> columns = new ArrayList<>(rows.get(0).keySet());
+        int[] widths = new int[columns.size()];
+        for (int i = 0; i < widths.length; i++) {
+            widths[i] = columns.get(i).length();
+            for (var row : rows) {
+                widths[i] = Math.max(widths[i], text(row.get(columns.get(i))).length());
+            }
+        }
+        var header = new ArrayList<String>();
+        columns.forEach(column -> header.add(column.toUpperCase(Locale.ROOT)));
+        out.println(line(header, widths));
+        for (var row : rows) {
+            out.println(
+                    line(columns.stream().map(column -> text(row.get(column))).toList(), widths));
+        }
+    }
+
+    private static String line(List<String> cells, int[] widths) {
+        var line = new StringBuilder();
+        for (int i = 0; i < widths.length; i++) {
+            line.append(cells.get(i)).append(" ".repeat(widths[i] - cells.get(i).length() + 2));
+        }
+        return line.toString().stripTrailing();
+    }
+
+    /** One line, without control characters: a cause may hold what a receiver answered. */
+    private static String text(Object value) {
+        if (value == null) {
+            return "";
+        }
+        String text = value.toString().replaceAll("[\\p{Cntrl}\\s]+", " ");
+        return text.length() <= MAX_WIDTH ? text : text.substring(0, MAX_WIDTH - 1) + "…";
+    }
+}

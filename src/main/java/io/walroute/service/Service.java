@@ -1,0 +1,478 @@
+package io.walroute.service;
+
+import com.zaxxer.hikari.HikariDataSource;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.prometheusmetrics.PrometheusConfig;
+import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import io.walroute.admin.Health;
+import io.walroute.admin.HealthPaths;
+import io.walroute.audit.AuditComponent;
+import io.walroute.audit.AuditSettings;
+import io.walroute.cache.CacheSettings;
+import io.walroute.cache.RowCacheComponent;
+import io.walroute.deadletter.DeadLetterComponent;
+import io.walroute.hook.HookComponent;
+import io.walroute.hook.HookSettings;
+import io.walroute.lanes.LanesComponent;
+import io.walroute.notify.NotifyComponent;
+import io.walroute.notify.NotifySettings;
+import io.walroute.settings.Settings;
+import io.walroute.settings.SettingsException;
+import io.walroute.source.ChangeConversions;
+import io.walroute.source.TextConverter;
+import io.walroute.source.WalComponent;
+import io.walroute.source.WalConsumer;
+import io.walroute.source.WalStatus;
+import io.walroute.store.Store;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.Properties;
+import java.util.ServiceLoader;
+import java.util.stream.Stream;
+import org.apache.camel.CamelContext;
+import org.apache.camel.Route;
+import org.apache.camel.RoutesBuilder;
+import org.apache.camel.component.micrometer.MicrometerConstants;
+import org.apache.camel.component.platform.http.main.ManagementHttpServer;
+import org.apache.camel.main.Main;
+import org.apache.camel.spi.CamelEvent;
+import org.apache.camel.support.SimpleEventNotifierSupport;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The composition root: makes every part with its settings, binds it into Camel and starts the routes. Nobody but this package
+ * knows all components.
+ */
+public final class Service implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(Service.class);
+
+    private final Settings settings;
+    private final Main main = new Main();
+    private final PrometheusMeterRegistry meters = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
+    private final Health health = new Health();
+    private final TableRoute tableRoute = new TableRoute();
+    private final LanesComponent lanes = new LanesComponent();
+    private final WalComponent wal = new WalComponent();
+    private final List<String> off = new ArrayList<>();
+    private Store store;
+    private HikariDataSource database;
+    private RowCacheComponent cache;
+    private NotifyComponent notify;
+    private HookComponent hook;
+    private Housekeeping housekeeping;
+
+    private Service(Settings settings) {
+        this.settings = settings;
+    }
+
+    /**
+     * Starts all routes and returns once they run; changes flow as soon as the source has its slot.
+     *
+     * @param reload whether a route is reloaded when its file is saved
+     * @throws SettingsException if settings can't be used
+     * @throws ServiceException if something else is in the way; nothing is left running
+     */
+    public static Service start(Settings settings, boolean reload) {
+        var service = new Service(settings);
+        try {
+            service.start(reload);
+            return service;
+        } catch (RuntimeException e) {
+            service.close();
+            throw e;
+        }
+    }
+
+    private void start(boolean reload) {
+        checkRoutesFolder();
+        checkPort("WEBSOCKET_PORT", settings.notifyHost(), settings.websocketPort());
+        checkPort("MANAGEMENT_PORT", settings.managementHost(), settings.managementPort());
+        openStore();
+        database = Databases.pool(settings.databaseUrl());
+        bindSource();
+        bindSinks();
+        lanes.setDisabled(String.join(",", off));
+        main.bind("lanes", lanes);
+        main.bind("audit", new AuditComponent(new AuditSettings(settings.auditKeep()), store));
+        var deadLetters = new DeadLetterComponent(store);
+        // Two instances that redrive from one store would overtake each other: only the one with the slot may.
+        deadLetters.setRedriving(
+                () -> walStatus().filter(wal -> wal.state() == WalStatus.State.STREAMING).isPresent());
+        main.bind("dead-letter", deadLetters);
+        main.bind("store", store);
+        main.bind("walroute", database);
+        main.bind("tableRoute", tableRoute);
+        main.bind("context", new ContextBean());
+        main.bind(MicrometerConstants.METRICS_REGISTRY_NAME, meters);
+        describeHealth();
+        configureCamel(reload);
+        startCamel();
+    }
+
+    // ---------------------------------------------------------------- parts
+
+    private void openStore() {
+        try {
+            store = Store.open(new Store.Settings(settings.auditUrl()));
+        } catch (SQLException e) {
+            throw new ServiceException(
+                    "walroute.audit.url: the audit log can't be opened: " + StartFailure.line(e), e);
+        }
+    }
+
+    private void bindSource() {
+        var url = settings.databaseUrl();
+        var c = wal.getConfiguration();
+        c.setDatabaseHostname(url.host());
+        c.setDatabasePort(url.port());
+        c.setDatabaseDbname(url.database());
+        c.setDatabaseUser(url.user());
+        c.setDatabasePassword(url.password() == null ? "" : url.password());
+        url.properties().forEach((name, value) -> {
+            switch (name) {
+                case "user", "password" -> {}
+                case "sslmode" -> c.setDatabaseSslmode(value);
+                case "sslrootcert" -> c.setDatabaseSslrootcert(value);
+                case "sslcert" -> c.setDatabaseSslcert(value);
+                case "sslkey" -> c.setDatabaseSslkey(value);
+                case "sslpassword" -> c.setDatabaseSslpassword(value);
+                case "options" ->
+                    c.getAdditionalProperties().put("driver.options", TextConverter.DRIVER_OPTIONS + " " + value);
+                default -> c.getAdditionalProperties().put("driver." + name, value);
+            }
+        });
+        c.setSlotName(settings.replicationSlot());
+        c.setPublicationName(settings.publicationName());
+        c.setPollIntervalMs(settings.pollInterval().toMillis());
+        wal.setEpoch(store.epoch());
+        wal.setSlotCheck(new ReplicationObstacles(settings.replicationTarget()));
+        wal.setEndpointDefaults(endpoint -> {
+            endpoint.setMaxInFlight(settings.maxInFlight());
+            endpoint.setMaxInFlightBytes(settings.maxInFlightBytes());
+            endpoint.setDrainTimeout(settings.drainTimeout().toMillis());
+            endpoint.setWalHeartbeat(settings.heartbeatInterval().toMillis());
+            endpoint.setWalSenderTimeout(settings.walSenderTimeout().toMillis());
+            endpoint.setExcludeTables(ownTables());
+        });
+        main.bind("wal", wal);
+    }
+
+    /** walroute's own tables, if they lie in the database that is followed: following them would never end. */
+    private String ownTables() {
+        if (store.isSqlite() || !settings.auditUrl().contains("/" + settings.databaseUrl().database())) {
+            return "";
+        }
+        return "public.audit_log,public.dead_letters,public.frames,public.walroute_meta";
+    }
+
+    private void bindSinks() {
+        if (settings.redisUrl().isPresent()) {
+            cache = new RowCacheComponent(cacheSettings());
+            var rows = new DatabaseRows(database);
+            cache.setRowSource((schema, table, key) -> {
+                try {
+                    return rows.read(schema, table, key);
+                } catch (SQLException e) {
+                    throw new IllegalStateException("the row can't be read: " + StartFailure.line(e), e);
+                }
+            });
+            cache.setIdentity(settings.databaseUrl() + "#" + settings.replicationSlot());
+            main.bind("row-cache", cache);
+        } else {
+            switchOff("cache", "REDIS_URL is not set");
+        }
+        if (settings.websocketPort().isPresent()) {
+            notify = new NotifyComponent(notifySettings());
+            main.bind("notify", notify);
+        } else {
+            switchOff("notify", "WEBSOCKET_PORT is off");
+        }
+        hook = new HookComponent(hookSettings());
+        main.bind("hook", hook);
+        if (!settings.hooks().containsKey("marketplace")) {
+            switchOff("hook", "WEBHOOK_URL is not set");
+        }
+    }
+
+    private void switchOff(String sink, String why) {
+        off.add(sink);
+        LOG.info("The routes of {} are off: {}", sink, why);
+    }
+
+    private CacheSettings cacheSettings() {
+        Map<String, CacheSettings.TableSettings> tables = new LinkedHashMap<>();
+        settings.tableSettings().forEach((table, of) -> {
+            if (of.cacheTtl().isPresent() || of.cachePrefix().isPresent()) {
+                tables.put(
+                        table.toString(),
+                        new CacheSettings.TableSettings(
+                                of.cachePrefix().orElse(null), of.cacheTtl().orElse(null)));
+            }
+        });
+        try {
+            return new CacheSettings(
+                    settings.redisUrl().orElseThrow(),
+                    settings.cachePrefix(),
+                    tables,
+                    CacheSettings.DEFAULT_COMMAND_TIMEOUT,
+                    CacheSettings.DEFAULT_PIPELINE_SIZE);
+        } catch (IllegalArgumentException e) {
+            throw new SettingsException(List.of("REDIS_URL: " + e.getMessage()));
+        }
+    }
+
+    private NotifySettings notifySettings() {
+        try {
+            return NotifySettings.builder()
+                    .host(settings.notifyHost())
+                    .port(settings.websocketPort().getAsInt())
+                    .keep(settings.notifyKeep())
+                    .allowOrigins(settings.notifyAllowOrigins())
+                    .build();
+        } catch (IllegalArgumentException e) {
+            throw new SettingsException(List.of(e.getMessage()));
+        }
+    }
+
+    private Map<String, HookSettings> hookSettings() {
+        List<String> problems = new ArrayList<>();
+        Map<String, HookSettings> receivers = new LinkedHashMap<>();
+        settings.hooks().forEach((name, keys) -> {
+            HookSettings receiver = HookSettings.parse(name, keys, problems);
+            if (receiver != null) {
+                receivers.put(name, receiver);
+            }
+        });
+        if (!problems.isEmpty()) {
+            throw new SettingsException(problems);
+        }
+        return receivers;
+    }
+
+    // ---------------------------------------------------------------- checks
+
+    private void checkRoutesFolder() {
+        Path routes = settings.routes();
+        if (!Files.isDirectory(routes)) {
+            throw new ServiceException("The folder " + routes
+                    + " with the routes is missing. Start walroute where it is, or name its parent with --home");
+        }
+        try (Stream<Path> files = Files.list(routes)) {
+            if (files.noneMatch(file -> file.toString().endsWith(".camel.yaml"))) {
+                throw new ServiceException("The folder " + routes + " holds no route: no file ends in .camel.yaml");
+            }
+        } catch (IOException e) {
+            throw new ServiceException("The folder " + routes + " can't be read: " + StartFailure.line(e), e);
+        }
+    }
+
+    private static void checkPort(String setting, String host, OptionalInt port) {
+        if (port.isEmpty() || port.getAsInt() == 0) {
+            return;
+        }
+        try (var socket = new ServerSocket()) {
+            socket.setReuseAddress(true);
+            socket.bind(new InetSocketAddress(InetAddress.getByName(host), port.getAsInt()));
+        } catch (IOException e) {
+            throw new ServiceException(
+                    setting + "=" + port.getAsInt() + ": the port is taken (" + StartFailure.line(e)
+                            + "). Stop what uses it, or set " + setting + " to another one or to off",
+                    e);
+        }
+    }
+
+    // ---------------------------------------------------------------- Camel
+
+    private void configureCamel(boolean reload) {
+        var p = new Properties();
+        p.setProperty("camel.main.name", "walroute");
+        p.setProperty("camel.main.routes-include-pattern", "file:" + settings.routes() + "/*.camel.yaml");
+        p.setProperty("camel.main.auto-configuration-log-summary", "false");
+        p.setProperty("camel.main.startup-summary-level", "Off");
+        p.setProperty("camel.main.shutdown-log-inflight-exchanges-on-timeout", "false");
+        p.setProperty(
+                "camel.main.shutdown-timeout",
+                Long.toString(settings.drainTimeout().toSeconds() + 1));
+        p.setProperty("camel.main.jmx-management-statistics-level", "RoutesOnly");
+        p.setProperty("camel.main.stream-caching-enabled", "false"); // bodies are change events
+        for (String sink : List.of("cache", "notify", "hook")) {
+            p.setProperty("walroute." + sink + ".enabled", Boolean.toString(!off.contains(sink)));
+        }
+        configureManagement(p);
+        if (reload) {
+            p.setProperty("camel.main.routes-reload-enabled", "true");
+            p.setProperty("camel.main.routes-reload-directory", settings.routes().toString());
+            p.setProperty("camel.main.routes-reload-pattern", "*.camel.yaml");
+            // Default: true, and then routes in Java never come back.
+            p.setProperty("camel.main.routes-reload-remove-all-routes", "false");
+        }
+        settings.camel().forEach(p::setProperty);
+        main.setDefaultPropertyPlaceholderLocation("false");
+        main.setInitialProperties(p);
+        ServiceLoader.load(RoutesBuilder.class).forEach(main.configure()::addRoutesBuilder);
+    }
+
+    private void configureManagement(Properties p) {
+        if (settings.managementPort().isEmpty()) {
+            return;
+        }
+        boolean loopback = isLoopback(settings.managementHost());
+        p.setProperty("camel.management.enabled", "true");
+        p.setProperty("camel.management.host", settings.managementHost());
+        p.setProperty("camel.management.port", Integer.toString(settings.managementPort().getAsInt()));
+        p.setProperty("camel.management.health-check-enabled", "false"); // HealthPaths answers
+        p.setProperty("camel.management.jolokia-enabled", Boolean.toString(loopback));
+        p.setProperty("camel.management.jolokia-path", "/observe/jolokia");
+        p.setProperty("camel.management.metrics-enabled", "true");
+        p.setProperty("camel.metrics.enabled", "true");
+        p.setProperty("camel.metrics.path", "/observe/metrics");
+        p.setProperty("camel.metrics.binders", "jvm-memory,jvm-gc,processor,uptime");
+        // Both cost as much for each change as routing it does; JMX counts routes, walroute's own meters count changes.
+        p.setProperty("camel.metrics.enable-exchange-event-notifier", "false");
+        p.setProperty("camel.metrics.enable-route-policy", "false");
+        if (!loopback) {
+            LOG.info(
+                    "Jolokia is off: the management port is bound to {}, where anybody could reach it",
+                    settings.managementHost());
+        }
+    }
+
+    private static boolean isLoopback(String host) {
+        try {
+            return InetAddress.getByName(host).isLoopbackAddress();
+        } catch (IOException e) {
+            return false;
+        }
+    }
+
+    private void startCamel() {
+        try {
+            main.start();
+            CamelContext camel = main.getCamelContext();
+            ChangeConversions.register(camel);
+            var server = camel.hasService(ManagementHttpServer.class);
+            if (server != null) {
+                new HealthPaths(health).mount(server.getRouter());
+            }
+            camel.getManagementStrategy().addEventNotifier(new ForgetTableRoutes());
+            housekeeping = new Housekeeping(settings, database, store, Optional.ofNullable(cache));
+            housekeeping.start();
+        } catch (SettingsException e) {
+            throw e;
+        } catch (Exception e) {
+            throw StartFailure.of(e, settings);
+        }
+    }
+
+    private final class ForgetTableRoutes extends SimpleEventNotifierSupport {
+        @Override
+        public void notify(CamelEvent event) {
+            if (event instanceof CamelEvent.RouteEvent) {
+                tableRoute.forget();
+            }
+        }
+    }
+
+    // ---------------------------------------------------------------- health
+
+    private void describeHealth() {
+        health.add(this::walHealth);
+        health.add(() -> part("audit", store.problem(), Health.Status.DOWN, "writes reach " + store));
+        if (cache != null) {
+            health.add(() -> part("cache", cache.problem(), Health.Status.DEGRADED, "Redis answers"));
+        }
+        if (notify != null) {
+            health.add(() -> part("notify", notify.problem(), Health.Status.DEGRADED, "WebSocket clients can connect"));
+        }
+        health.add(() -> part("hook", hook.degraded(), Health.Status.DEGRADED, "no circuit is open"));
+    }
+
+    private static Health.Check part(String name, Optional<String> problem, Health.Status ifAny, String well) {
+        return problem.map(line -> new Health.Check(name, ifAny, line, Map.of()))
+                .orElseGet(() -> new Health.Check(name, Health.Status.UP, well, Map.of()));
+    }
+
+    private Health.Check walHealth() {
+        Optional<WalStatus> found = walStatus();
+        if (found.isEmpty()) {
+            return new Health.Check(
+                    "wal", Health.Status.DOWN, "no route reads from wal:. Is routes/router.camel.yaml there?", Map.of());
+        }
+        WalStatus status = found.get();
+        Map<String, Object> details = new LinkedHashMap<>();
+        details.put("state", status.state().name());
+        details.put("since", status.since().toString());
+        details.put("slot", settings.replicationSlot());
+        details.put("restarts", status.restarts());
+        details.put("in_flight", status.held());
+        details.put("in_flight_bytes", status.heldBytes());
+        details.put("received", status.received());
+        return new Health.Check(
+                "wal",
+                status.state() == WalStatus.State.STREAMING ? Health.Status.UP : Health.Status.DOWN,
+                status.message(),
+                details);
+    }
+
+    /** Where the source stands; empty if no route reads from it. */
+    public Optional<WalStatus> walStatus() {
+        CamelContext camel = main.getCamelContext();
+        if (camel == null) {
+            return Optional.empty();
+        }
+        for (Route route : camel.getRoutes()) {
+            if (route.getConsumer() instanceof WalConsumer consumer) {
+                return Optional.of(consumer.status());
+            }
+        }
+        return Optional.empty();
+    }
+
+    public Health health() {
+        return health;
+    }
+
+    public MeterRegistry meters() {
+        return meters;
+    }
+
+    public CamelContext camelContext() {
+        return main.getCamelContext();
+    }
+
+    /** The port that WebSocket clients connect to; empty if they can't. */
+    public OptionalInt websocketPort() {
+        return notify == null ? OptionalInt.empty() : OptionalInt.of(notify.port());
+    }
+
+    // ---------------------------------------------------------------- end
+
+    /** Takes no further changes, finishes those in flight, and ends. May be called more than once. */
+    @Override
+    public void close() {
+        if (housekeeping != null) {
+            housekeeping.close();
+        }
+        main.stop();
+        if (database != null) {
+            database.close();
+        }
+        // Last: what was in flight until now may still be written into it.
+        if (store != null) {
+            store.close();
+        }
+        meters.close();
+    }
+}

@@ -1,0 +1,416 @@
+package io.walroute.settings;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import io.walroute.slot.ReplicaIdentity;
+import io.walroute.slot.TableName;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.EnumSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.Set;
+import org.junit.jupiter.api.DisplayNameGeneration;
+import org.junit.jupiter.api.DisplayNameGenerator.ReplaceUnderscores;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+@DisplayNameGeneration(ReplaceUnderscores.class)
+class SettingsTest {
+    private static final Map<String, String> NOTHING = Map.of();
+
+    @TempDir
+    Path home;
+
+    @Test
+    void without_file_and_environment_all_is_as_by_default() {
+        Settings settings = Settings.load(home, NOTHING);
+
+        assertThat(settings.findDatabaseUrl()).isEmpty();
+        assertThat(settings.replicationSlot()).isEqualTo("grails_wal_slot");
+        assertThat(settings.publicationName()).isEqualTo("grails_publication");
+        assertThat(settings.walSenderTimeout()).isEqualTo(Duration.ofSeconds(60));
+        assertThat(settings.heartbeatInterval()).isEqualTo(Duration.ofSeconds(30));
+        assertThat(settings.redisUrl()).isEmpty();
+        assertThat(settings.websocketPort()).isEqualTo(OptionalInt.of(3003));
+        assertThat(settings.managementPort()).isEqualTo(OptionalInt.of(9876));
+        assertThat(settings.hooks()).isEmpty();
+        assertThat(settings.tables()).isEqualTo(TableSelection.parse("listings,offers,ens_names,opensea_events"));
+        assertThat(settings.tableSettings())
+                .isEqualTo(Map.of(
+                        TableName.parse("listings"), fullIdentity(), TableName.parse("ens_names"), fullIdentity()));
+        assertThat(settings.cachePrefix()).isEmpty();
+        assertThat(settings.auditUrl()).isEqualTo("jdbc:sqlite:" + home.resolve("data/walroute.db"));
+        assertThat(settings.auditKeep()).isEqualTo(Duration.ofDays(7));
+        assertThat(settings.maxInFlight()).isEqualTo(10_000);
+        assertThat(settings.maxInFlightBytes()).isEqualTo(32L << 20);
+        assertThat(settings.pollInterval()).isEqualTo(Duration.ofMillis(10));
+        assertThat(settings.drainTimeout()).isEqualTo(Duration.ofSeconds(8));
+        assertThat(settings.notifyHost()).isEqualTo("127.0.0.1");
+        assertThat(settings.notifyKeep()).isEqualTo(Duration.ofHours(1));
+        assertThat(settings.notifyAllowOrigins()).isEmpty();
+        assertThat(settings.managementHost()).isEqualTo("127.0.0.1");
+        assertThat(settings.routes()).isEqualTo(home.resolve("routes"));
+        assertThat(settings.logFormat()).isEqualTo(LogFormat.TEXT);
+        assertThat(settings.camel()).isEmpty();
+    }
+
+    private static TableSettings fullIdentity() {
+        return new TableSettings(Optional.of(ReplicaIdentity.FULL), Optional.empty(), Optional.empty());
+    }
+
+    /** Key, other value than the default, what the environment calls it. One for each {@link Setting}. */
+    private static Map<Setting, List<String>> everySettingChanged() {
+        Map<Setting, List<String>> all = new LinkedHashMap<>();
+        change(all, Setting.DATABASE_URL, "DATABASE_URL", "postgresql://u:p@h/d", "DATABASE_URL");
+        change(all, Setting.REPLICATION_SLOT, "REPLICATION_SLOT", "other_slot", "REPLICATION_SLOT");
+        change(all, Setting.PUBLICATION_NAME, "PUBLICATION_NAME", "Other pub", "PUBLICATION_NAME");
+        change(all, Setting.WAL_SENDER_TIMEOUT, "WAL_SENDER_TIMEOUT", "1000", "WAL_SENDER_TIMEOUT");
+        change(all, Setting.HEARTBEAT_INTERVAL, "HEARTBEAT_INTERVAL", "2000", "HEARTBEAT_INTERVAL");
+        change(all, Setting.REDIS_URL, "REDIS_URL", "rediss://:pw@r:1/2", "REDIS_URL");
+        change(all, Setting.WEBSOCKET_PORT, "WEBSOCKET_PORT", "off", "WEBSOCKET_PORT");
+        change(all, Setting.MANAGEMENT_PORT, "MANAGEMENT_PORT", "0", "MANAGEMENT_PORT");
+        change(all, Setting.WEBHOOK_URL, "WEBHOOK_URL", "https://a/", "WEBHOOK_URL");
+        change(all, Setting.WEBHOOK_SECRET, "WEBHOOK_SECRET", "whsec_1", "WEBHOOK_SECRET");
+        change(all, Setting.TABLES, "walroute.tables", "billing.invoices,t", "WALROUTE_TABLES");
+        change(
+                all,
+                Setting.TABLE_REPLICA_IDENTITY,
+                "walroute.tables.ens_names.replica-identity",
+                "index:i",
+                "WALROUTE_TABLES_ENS_NAMES_REPLICA_IDENTITY");
+        change(
+                all,
+                Setting.TABLE_CACHE_TTL,
+                "walroute.tables.ens_names.cache-ttl",
+                "5m",
+                "WALROUTE_TABLES_ENS_NAMES_CACHE_TTL");
+        change(
+                all,
+                Setting.TABLE_CACHE_PREFIX,
+                "walroute.tables.ens_names.cache-prefix",
+                "e:",
+                "WALROUTE_TABLES_ENS_NAMES_CACHE_PREFIX");
+        change(all, Setting.CACHE_PREFIX, "walroute.cache.prefix", "all:", "WALROUTE_CACHE_PREFIX");
+        change(all, Setting.AUDIT_URL, "walroute.audit.url", "jdbc:postgresql://h/a", "WALROUTE_AUDIT_URL");
+        change(all, Setting.AUDIT_KEEP, "walroute.audit.keep", "12h", "WALROUTE_AUDIT_KEEP");
+        for (Setting hook : Setting.values()) {
+            if (hook.key().contains("<name>")) {
+                String key = hook.key().replace("<name>", "big-one").replace("<header>", "x-y");
+                change(
+                        all,
+                        hook,
+                        key,
+                        "value of " + hook,
+                        hook.environmentVariable().replace("<name>", "BIG_ONE").replace("<header>", "X_Y"));
+            }
+        }
+        change(all, Setting.MAX_IN_FLIGHT, "walroute.max-in-flight", "7", "WALROUTE_MAX_IN_FLIGHT");
+        change(all, Setting.MAX_IN_FLIGHT_BYTES, "walroute.max-in-flight-bytes", "1GB", "WALROUTE_MAX_IN_FLIGHT_BYTES");
+        change(all, Setting.POLL_INTERVAL, "walroute.poll-interval", "1s", "WALROUTE_POLL_INTERVAL");
+        change(all, Setting.DRAIN_TIMEOUT, "walroute.drain-timeout", "2m", "WALROUTE_DRAIN_TIMEOUT");
+        change(all, Setting.NOTIFY_HOST, "walroute.notify.host", "::1", "WALROUTE_NOTIFY_HOST");
+        change(all, Setting.NOTIFY_KEEP, "walroute.notify.keep", "2d", "WALROUTE_NOTIFY_KEEP");
+        change(
+                all,
+                Setting.NOTIFY_ALLOW_ORIGINS,
+                "walroute.notify.allow-origins",
+                "https://a, http://b:1",
+                "WALROUTE_NOTIFY_ALLOW_ORIGINS");
+        change(all, Setting.MANAGEMENT_HOST, "walroute.management.host", "0.0.0.0", "WALROUTE_MANAGEMENT_HOST");
+        change(all, Setting.ROUTES, "walroute.routes", "my/routes", "WALROUTE_ROUTES");
+        change(all, Setting.LOG_FORMAT, "walroute.log-format", "json", "WALROUTE_LOG_FORMAT");
+        return all;
+    }
+
+    private static void change(
+            Map<Setting, List<String>> all, Setting setting, String key, String value, String variable) {
+        all.put(setting, List.of(key, value, variable));
+    }
+
+    @Test
+    void every_setting_can_be_changed_in_the_file() {
+        everySettingChanged().values().forEach(each -> append(each.get(0) + "=" + each.get(1)));
+
+        assertThatEveryValueDiffersFromItsDefault(Settings.load(home, NOTHING), "application.properties:");
+    }
+
+    @Test
+    void every_setting_can_be_changed_in_the_environment() {
+        Map<String, String> environment = new LinkedHashMap<>();
+        everySettingChanged().values().forEach(each -> environment.put(each.get(2), each.get(1)));
+        // The environment wins.
+        append("REPLICATION_SLOT=from_file");
+        append("WEBHOOK_URL=https://from-file/");
+        append("walroute.routes=from-file");
+
+        assertThatEveryValueDiffersFromItsDefault(Settings.load(home, environment), "environment");
+    }
+
+    private static void assertThatEveryValueDiffersFromItsDefault(Settings settings, String place) {
+        Map<Setting, List<String>> all = everySettingChanged();
+        // WALROUTE_HOME has tests of its own: it isn't read here.
+        assertThat(all.keySet())
+                .as("settings that this test covers")
+                .isEqualTo(EnumSet.complementOf(EnumSet.of(Setting.WALROUTE_HOME)));
+        assertThat(settings.databaseUrl()).isEqualTo(DatabaseUrl.parse("postgresql://u:p@h/d"));
+        assertThat(settings.replicationSlot()).isEqualTo("other_slot");
+        assertThat(settings.publicationName()).isEqualTo("Other pub");
+        assertThat(settings.walSenderTimeout()).isEqualTo(Duration.ofSeconds(1));
+        assertThat(settings.heartbeatInterval()).isEqualTo(Duration.ofSeconds(2));
+        assertThat(settings.redisUrl()).contains("rediss://:pw@r:1/2");
+        assertThat(settings.websocketPort()).isEmpty();
+        assertThat(settings.managementPort()).isEqualTo(OptionalInt.of(0));
+        assertThat(settings.hooks().get("marketplace")).isEqualTo(Map.of("url", "https://a/", "secret", "whsec_1"));
+        assertThat(settings.tables().names())
+                .containsExactly(new TableName("billing", "invoices"), new TableName("public", "t"));
+        assertThat(settings.tableSettings().get(TableName.parse("ens_names")))
+                .isEqualTo(new TableSettings(
+                        Optional.of(new ReplicaIdentity(ReplicaIdentity.Kind.INDEX, "i")),
+                        Optional.of(Duration.ofMinutes(5)),
+                        Optional.of("e:")));
+        assertThat(settings.cachePrefix()).isEqualTo("all:");
+        assertThat(settings.auditUrl()).isEqualTo("jdbc:postgresql://h/a");
+        assertThat(settings.auditKeep()).isEqualTo(Duration.ofHours(12));
+        assertThat(settings.hooks().get("big-one"))
+                .containsEntry("url", "value of HOOK_URL")
+                .containsEntry("header.x-y", "value of HOOK_HEADER")
+                .hasSize(10);
+        assertThat(settings.maxInFlight()).isEqualTo(7);
+        assertThat(settings.maxInFlightBytes()).isEqualTo(1L << 30);
+        assertThat(settings.pollInterval()).isEqualTo(Duration.ofSeconds(1));
+        assertThat(settings.drainTimeout()).isEqualTo(Duration.ofMinutes(2));
+        assertThat(settings.notifyHost()).isEqualTo("::1");
+        assertThat(settings.notifyKeep()).isEqualTo(Duration.ofDays(2));
+        assertThat(settings.notifyAllowOrigins()).containsExactly("https://a", "http://b:1");
+        assertThat(settings.managementHost()).isEqualTo("0.0.0.0");
+        assertThat(settings.routes()).isEqualTo(settings.home().resolve("my/routes"));
+        assertThat(settings.logFormat()).isEqualTo(LogFormat.JSON);
+        assertThat(settings.place("walroute.hook.big-one.url").orElseThrow()).startsWith(place);
+        assertThat(settings.place("walroute.hook.marketplace.url").orElseThrow())
+                .startsWith(place);
+    }
+
+    @Test
+    void every_wrong_setting_is_named_in_one_run_with_its_place_and_the_cure() {
+        append("# a comment", "", "WAL_SENDER_TIMEOUT=60s", "walroute.max-in-flight-bytes = 32 megs");
+        append("walroute.audit.keep=\\", "   forever", "REPLICATION_SLOT=My-Slot");
+        append("walroute.tables=listings,bad name", "walroute.tables.1x.cache-ttl=1h");
+        append("walroute.tables.listings.replica-identity=half", "walroute.notify.host=0.0.0.0");
+        append("REDIS_URL=redis://localhost:6379 # Optional");
+
+        assertThat(problems(Map.of("WEBSOCKET_PORT", "70000", "WALROUTE_POLL_INTERVAL", "0ms")))
+                .containsExactlyInAnyOrder(
+                        "WAL_SENDER_TIMEOUT=60s is not a number of milliseconds above 0 (application.properties:3). Write"
+                                + " 60000",
+                        "walroute.max-in-flight-bytes=32 megs is not a size above 0 (application.properties:4). Write it as"
+                                + " 512KB, 32MB or 1GB",
+                        "walroute.audit.keep=forever is not a time above 0 (application.properties:5). Write it as 10ms, 8s,"
+                                + " 5m, 2h or 7d",
+                        "REPLICATION_SLOT=My-Slot is not a slot's name: 1 to 63 lower-case letters, digits and underscores"
+                                + " (application.properties:7)",
+                        "walroute.tables=listings,bad name can't be read: the table name bad name holds ' ' outside of quotes"
+                                + " (application.properties:8). Write it as in SQL: listings, billing.invoices, \"Mixed"
+                                + " Case\"",
+                        "walroute.tables.1x.cache-ttl: the table name 1x holds '1' outside of quotes. Write it as in SQL:"
+                                + " listings, billing.invoices, \"Mixed Case\" (application.properties:9)",
+                        "walroute.tables.listings.replica-identity=half is not a replica identity"
+                                + " (application.properties:10). Write full, default, nothing or index:NAME",
+                        "walroute.notify.host=0.0.0.0 is not a loopback address, and clients are not authenticated"
+                                + " (application.properties:11). Write 127.0.0.1",
+                        "REDIS_URL is not a Redis URL (application.properties:12). Write"
+                                + " redis://user:password@host:6379/0, special characters percent-encoded. A comment needs a"
+                                + " line of its own",
+                        "WEBSOCKET_PORT=70000 is not a port (environment). Write a number from 1 to 65535 (0 takes any free"
+                                + " one), or off",
+                        "walroute.poll-interval=0ms is not a time above 0 (environment). Write it as 10ms, 8s, 5m, 2h or 7d");
+    }
+
+    @Test
+    void unknown_names_suggest_the_nearest_known() {
+        append("walroute.adit.keep=1d", "walroute.hook.partner.secrt=whsec_x", "walroute.tables.offers.cache-tll=1h");
+        append("DATABASE_ULR=postgresql://x", "walroute.something.else=1");
+
+        assertThat(problems(Map.of("WALROUTE_MAX_INFLIGHT", "1", "WALROUTE_HOOK_PARTNER_TIMEOT", "1s")))
+                .containsExactlyInAnyOrder(
+                        "walroute.adit.keep is not a setting (application.properties:1). Did you mean walroute.audit.keep?",
+                        "walroute.hook.partner.secrt is not a setting (application.properties:2). Did you mean"
+                                + " walroute.hook.partner.secret?",
+                        "walroute.tables.offers.cache-tll is not a setting (application.properties:3). Did you mean"
+                                + " walroute.tables.offers.cache-ttl?",
+                        "DATABASE_ULR is not a setting (application.properties:4). Did you mean DATABASE_URL?",
+                        "walroute.something.else is not a setting (application.properties:5). All settings are in the README"
+                                + " and in application.properties",
+                        "WALROUTE_MAX_INFLIGHT is not a setting (environment). Did you mean WALROUTE_MAX_IN_FLIGHT?",
+                        "WALROUTE_HOOK_PARTNER_TIMEOT is not a setting (environment). Did you mean"
+                                + " WALROUTE_HOOK_PARTNER_TIMEOUT?");
+    }
+
+    @Test
+    void secrets_are_not_shown_even_when_they_are_wrong() {
+        append(
+                "DATABASE_URL=postgresql://u:s3cret@h",
+                "REDIS_URL=http://u:s3cret@h",
+                "walroute.audit.url=mysql://s3cret");
+        append("WEBHOOK_SECRET=s3cret", "walroute.hook.marketplace.secret=s3cret2");
+
+        assertThat(problems(NOTHING)).hasSize(4).noneMatch(line -> line.contains("s3cret"));
+    }
+
+    @Test
+    void a_key_that_is_set_twice_is_told_with_both_places() {
+        append(
+                "REPLICATION_SLOT=a",
+                "REPLICATION_SLOT=b",
+                "WEBHOOK_URL=https://a",
+                "walroute.hook.marketplace.url=https://b");
+
+        assertThat(problems(NOTHING))
+                .containsExactlyInAnyOrder(
+                        "REPLICATION_SLOT is set twice (application.properties:1 and application.properties:2). Remove one of"
+                                + " them",
+                        "WEBHOOK_URL (application.properties:3) and walroute.hook.marketplace.url (application.properties:4)"
+                                + " are the same setting with different values. Remove one of them");
+    }
+
+    @Test
+    void an_empty_value_means_not_set() {
+        append("REDIS_URL=", "WAL_SENDER_TIMEOUT=");
+
+        Settings settings = Settings.load(home, Map.of("WEBSOCKET_PORT", "", "WEBHOOK_URL", " "));
+
+        assertThat(settings.redisUrl()).isEmpty();
+        assertThat(settings.walSenderTimeout()).isEqualTo(Duration.ofMinutes(1));
+        assertThat(settings.websocketPort()).hasValue(3003);
+        assertThat(settings.hooks()).isEmpty();
+    }
+
+    @Test
+    void what_is_not_walroutes_goes_to_camel_untouched() {
+        append("camel.main.name = shop", "shop.limit=5", "camel.component.sql.x=ü");
+
+        assertThat(Settings.load(home, Map.of("PATH", "/bin", "CAMEL_MAIN_NAME", "x"))
+                        .camel())
+                .isEqualTo(Map.of("camel.main.name", "shop", "shop.limit", "5", "camel.component.sql.x", "ü"));
+    }
+
+    @Test
+    void tables_of_any_name_have_settings() {
+        append("walroute.tables=\"Ünï Tabelle\",billing.invoices");
+        append("walroute.tables.\"Ünï\\ Tabelle\".cache-ttl=1m", "walroute.tables.billing.invoices.cache-ttl=2m");
+
+        Settings settings = Settings.load(home, Map.of("WALROUTE_TABLES_BILLING_INVOICES_CACHE_TTL", "3m"));
+
+        assertThat(settings.tableSettings()
+                        .get(new TableName("public", "Ünï Tabelle"))
+                        .cacheTtl())
+                .contains(Duration.ofMinutes(1));
+        assertThat(settings.tableSettings()
+                        .get(new TableName("billing", "invoices"))
+                        .cacheTtl())
+                .contains(Duration.ofMinutes(3));
+    }
+
+    @Test
+    void a_receiver_of_the_file_is_found_by_its_name_in_the_environment() {
+        append("walroute.hook.My_Partner.url=https://a", "walroute.hook.other.url=https://b");
+
+        Settings settings = Settings.load(
+                home, Map.of("WALROUTE_HOOK_MY_PARTNER_SECRET", "x", "WALROUTE_HOOK_OTHER_HEADER_X_URL", "y"));
+
+        assertThat(settings.hooks())
+                .isEqualTo(Map.of(
+                        "My_Partner", Map.of("url", "https://a", "secret", "x"),
+                        "other", Map.of("url", "https://b", "header.x-url", "y")));
+    }
+
+    @Test
+    void full_identity_by_default_goes_only_with_published_tables() {
+        append("walroute.tables=listings,t", "walroute.tables.other.replica-identity=nothing");
+
+        var wanted = Settings.load(home, NOTHING).wantedSetup();
+
+        assertThat(wanted.identities())
+                .isEqualTo(Map.of(
+                        TableName.parse("listings"),
+                        ReplicaIdentity.FULL,
+                        TableName.parse("other"),
+                        new ReplicaIdentity(ReplicaIdentity.Kind.NOTHING, null)));
+        assertThat(wanted.identitiesIfPresent()).isEqualTo(Set.of(TableName.parse("listings")));
+    }
+
+    @Test
+    void a_missing_database_url_is_told_only_to_who_needs_it() {
+        Settings settings = Settings.load(home, NOTHING);
+
+        assertThat(catchThrowableOfType(SettingsException.class, settings::databaseUrl)
+                        .problems())
+                .containsExactly("DATABASE_URL is not set. Set it in " + home.resolve("application.properties")
+                        + " or in the environment: postgresql://user:password@host:5432/database");
+    }
+
+    @Test
+    void the_home_folder_is_the_option_or_the_variable_or_the_current_folder() {
+        Map<String, String> environment = Map.of("WALROUTE_HOME", home.toString());
+
+        assertThat(Settings.home(Path.of("target"), environment))
+                .isEqualTo(Path.of("target").toAbsolutePath());
+        assertThat(Settings.home(null, environment)).isEqualTo(home);
+        assertThat(Settings.home(null, NOTHING)).isEqualTo(Path.of("").toAbsolutePath());
+        assertThat(catchThrowableOfType(
+                                SettingsException.class, () -> Settings.home(null, Map.of("WALROUTE_HOME", "/no/such")))
+                        .problems())
+                .containsExactly(
+                        "WALROUTE_HOME=/no/such is not a folder. Name the folder that holds application.properties"
+                                + " and routes/");
+    }
+
+    @Test
+    void a_home_folder_in_its_own_file_and_a_broken_file_are_told() throws IOException {
+        append("WALROUTE_HOME=/srv");
+        assertThat(problems(NOTHING)).singleElement().asString().contains("Set it in the environment");
+
+        Files.write(home.resolve("application.properties"), "REDIS_URL=ü".getBytes(StandardCharsets.ISO_8859_1));
+        assertThat(problems(NOTHING)).singleElement().asString().contains("is not UTF-8 text");
+
+        Files.writeString(home.resolve("application.properties"), "walroute.routes=a\\u12");
+        assertThat(problems(NOTHING)).singleElement().asString().contains("(application.properties:1)");
+    }
+
+    @Test
+    void a_program_can_give_settings_beside_file_and_environment() {
+        append("REPLICATION_SLOT=from_file");
+
+        Settings settings = Settings.of(home, Map.of("walroute.audit.keep", "1h", "WEBHOOK_URL", "https://a"));
+
+        assertThat(settings.replicationSlot()).isEqualTo("grails_wal_slot");
+        assertThat(settings.auditKeep()).isEqualTo(Duration.ofHours(1));
+        assertThat(settings.hooks()).isEqualTo(Map.of("marketplace", Map.of("url", "https://a")));
+    }
+
+    private List<String> problems(Map<String, String> environment) {
+        return catchThrowableOfType(SettingsException.class, () -> Settings.load(home, environment))
+                .problems();
+    }
+
+    private void append(String... lines) {
+        try {
+            Files.write(
+                    home.resolve("application.properties"),
+                    List.of(lines),
+                    StandardCharsets.UTF_8,
+                    java.nio.file.StandardOpenOption.CREATE,
+                    java.nio.file.StandardOpenOption.APPEND);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+}
