@@ -1,0 +1,228 @@
+package io.walroute.deadletter;
+
+import io.walroute.change.ChangeEvent;
+import io.walroute.change.ChangeHeaders;
+import io.walroute.change.ChangeProperties;
+import io.walroute.change.Settlement;
+import io.walroute.deadletter.DeadLetters.Outcome;
+import io.walroute.deadletter.DeadLetters.Taken;
+import io.walroute.deadletter.RedriveQueue.Parked;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.HashSet;
+import java.util.Set;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
+import org.apache.camel.Exchange;
+import org.apache.camel.Processor;
+import org.apache.camel.support.DefaultConsumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Sends a sink's parked deliveries again, each when it is due and all before it of its key are out of the way.
+ *
+ * <p>It feels its way: after a failure half as many at a time, after a success twice as many, and a pause when the sink takes
+ * nothing at all. So a sink that stays away is tried by one delivery, and one that is back gets all in a rush.
+ *
+ * <p>What is under way is settled like any other change. Only then is its row deleted, or, if it was parked again, given its
+ * next time. All state here belongs to the one thread; exchanges end on any thread and report to it.
+ */
+final class DeadLetterConsumer extends DefaultConsumer {
+    private static final Logger LOG = LoggerFactory.getLogger(DeadLetterConsumer.class);
+
+    private final DeadLetterEndpoint endpoint;
+    private final DeadLetterComponent component;
+    private final String sink;
+    private final Schedule schedule;
+    private final Duration pause;
+
+    private final Set<Long> inFlight = new HashSet<>();
+    private RedriveQueue queue = new RedriveQueue(Instant.MIN, Set.of());
+    private int allowed = 1;
+    private Instant pausedUntil = Instant.MIN;
+    private ScheduledExecutorService thread;
+
+    DeadLetterConsumer(DeadLetterEndpoint endpoint, DeadLetterComponent component, Processor processor) {
+        super(endpoint, processor);
+        this.endpoint = endpoint;
+        this.component = component;
+        sink = endpoint.getSink();
+        schedule = endpoint.plan();
+        pause = Duration.ofMillis(endpoint.getDelay());
+    }
+
+    @Override
+    protected void doStart() throws Exception {
+        super.doStart();
+        component.setSchedule(sink, schedule);
+        thread = endpoint.getCamelContext()
+                .getExecutorServiceManager()
+                .newSingleThreadScheduledExecutor(this, endpoint.getEndpointUri());
+        thread.scheduleWithFixedDelay(this::poll, endpoint.getDelay(), endpoint.getDelay(), TimeUnit.MILLISECONDS);
+    }
+
+    @Override
+    protected void doStop() throws Exception {
+        if (thread != null) {
+            endpoint.getCamelContext().getExecutorServiceManager().shutdownNow(thread);
+        }
+        super.doStop();
+    }
+
+    /** Reports from exchanges and from the store. After the stop there is nobody to hear them: the rows tell it all. */
+    private void onThread(Runnable work) {
+        try {
+            thread.execute(work);
+        } catch (RejectedExecutionException stopped) {
+            LOG.debug("{}: stopped before a redrive ended", endpoint);
+        }
+    }
+
+    private boolean mayWork() {
+        return isRunAllowed() && !isSuspendingOrSuspended() && component.isRedriving() && camelIsUp();
+    }
+
+    /** Routes that this one calls start after it. */
+    private boolean camelIsUp() {
+        return endpoint.getCamelContext().getStatus().isStarted();
+    }
+
+    private void poll() {
+        if (mayWork()) {
+            refill();
+            dispatch();
+        }
+    }
+
+    private void refill() {
+        try {
+            var next = new RedriveQueue(Instant.now(), inFlight);
+            component.letters().forEachParked(sink, next::add);
+            queue = next;
+        } catch (SQLException | RuntimeException e) {
+            LOG.warn(
+                    "{}: the parked deliveries can't be read, the next try is in {}: {}",
+                    endpoint,
+                    pause,
+                    e.getMessage());
+        }
+    }
+
+    private void dispatch() {
+        boolean refilled = false;
+        while (mayWork() && inFlight.size() < allowed && !Instant.now().isBefore(pausedUntil)) {
+            Parked next = queue.next();
+            if (next != null) {
+                take(next);
+            } else if (queue.isExhausted() && !queue.isComplete() && !refilled) {
+                refill();
+                refilled = true;
+            } else {
+                return;
+            }
+        }
+    }
+
+    private void take(Parked parked) {
+        inFlight.add(parked.id());
+        var taken = new AtomicReference<Taken>();
+        component
+                .store()
+                .submit(
+                        session -> taken.set(component.letters().take(session, parked.id())),
+                        () -> onThread(() -> send(parked, taken.get())),
+                        reason -> onThread(() -> untaken(parked, reason)));
+    }
+
+    private void untaken(Parked parked, Exception reason) {
+        LOG.warn("{}: dead letter {} can't be read, it stays: {}", endpoint, parked.id(), reason.getMessage());
+        inFlight.remove(parked.id());
+        queue.finish(parked.id(), false);
+        dispatch();
+    }
+
+    private void send(Parked parked, Taken taken) {
+        if (taken == null) {
+            // Discarded by hand, or an earlier one of its key was parked since the queue was made: that one goes first.
+            inFlight.remove(parked.id());
+            queue.finish(parked.id(), false);
+            dispatch();
+            return;
+        }
+        var settlement = new RedriveSettlement(failure -> ended(parked, taken, failure));
+        Settlement.Hold own = settlement.hold();
+        Exchange exchange = exchange(taken, settlement);
+        getAsyncProcessor().process(exchange, doneSync -> {
+            Exception failure = exchange.getException();
+            releaseExchange(exchange, false);
+            if (failure == null) {
+                own.release();
+            } else {
+                own.fail(failure);
+            }
+        });
+    }
+
+    private Exchange exchange(Taken taken, Settlement settlement) {
+        ChangeEvent event = taken.event();
+        Exchange exchange = createExchange(false);
+        exchange.setProperty(ChangeProperties.LANE, sink);
+        exchange.setProperty(ChangeProperties.REDRIVE, Boolean.TRUE);
+        exchange.setProperty(ChangeProperties.PARKED_LEFT, taken.othersOfKey());
+        exchange.setProperty(Settlement.PROPERTY, settlement);
+        var message = exchange.getIn();
+        message.setBody(event);
+        message.setHeader(ChangeHeaders.TABLE, event.table());
+        message.setHeader(ChangeHeaders.SCHEMA, event.schema());
+        message.setHeader(ChangeHeaders.OPERATION, event.operation().name());
+        message.setHeader(ChangeHeaders.EVENT_ID, event.id());
+        message.setHeader(ChangeHeaders.LSN, event.lsn().toString());
+        message.setHeader(ChangeHeaders.XID, event.xid());
+        KeptHeaders.fromJson(taken.headers()).forEach(message::setHeader);
+        return exchange;
+    }
+
+    /** On any thread: every hand-over of the redriven change has ended. */
+    private void ended(Parked parked, Taken taken, Throwable failure) {
+        if (failure != null) {
+            LOG.debug("{}: dead letter {} was neither delivered nor parked again", endpoint, parked.id(), failure);
+        }
+        var outcome = new AtomicReference<>(Outcome.NOT_TRIED);
+        component
+                .store()
+                .submit(
+                        session -> outcome.set(component
+                                .letters()
+                                .finish(session, parked.id(), taken, failure == null, schedule, pause)),
+                        () -> onThread(() -> finished(parked, taken, outcome.get())),
+                        reason -> onThread(() -> finished(parked, taken, Outcome.NOT_TRIED)));
+    }
+
+    private void finished(Parked parked, Taken taken, Outcome outcome) {
+        inFlight.remove(parked.id());
+        queue.finish(parked.id(), outcome == Outcome.DELIVERED || outcome == Outcome.DEAD);
+        switch (outcome) {
+            case DELIVERED -> allowed = Math.min(endpoint.getConcurrency(), allowed * 2);
+            case FAILED -> allowed = Math.max(1, allowed / 2);
+            case DEAD -> {
+                allowed = Math.max(1, allowed / 2);
+                LOG.warn(
+                        "Change {} of table {} at {} had its last attempt for {} and is dead. See: walroute dead-letters show {}",
+                        taken.event().id(),
+                        taken.event().qualifiedTable(),
+                        taken.event().lsn(),
+                        sink,
+                        parked.id());
+            }
+            case NOT_TRIED -> {
+                allowed = 1;
+                pausedUntil = Instant.now().plus(pause);
+            }
+        }
+        dispatch();
+    }
+}

@@ -1,0 +1,53 @@
+package io.walroute.deadletter;
+
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Which dead letters are meant; a null member doesn't restrict.
+ *
+ * @param table the table's name, without schema or as {@code schema.table}
+ * @param key the primary key as one text, or as the JSON object of the column {@code key}
+ * @param since those that failed last at this time or later
+ * @param cause a part of the cause's text; upper and lower case are the same
+ */
+public record DeadLetterFilter(
+        String sink, String route, String table, String key, Instant since, String cause, DeadLetter.State state) {
+    public static final DeadLetterFilter ALL = new DeadLetterFilter(null, null, null, null, null, null, null);
+
+    public static DeadLetterFilter ofSink(String sink) {
+        return new DeadLetterFilter(sink, null, null, null, null, null, null);
+    }
+
+    /** The conditions as SQL, {@code true} if there are none; adds their values in order. */
+    String where(List<Object> values) {
+        var conditions = new ArrayList<String>(List.of("1 = 1"));
+        add(conditions, values, "sink = ?", sink);
+        add(conditions, values, "route = ?", route);
+        if (table != null) {
+            conditions.add("(table_name = ? OR schema_name || '.' || table_name = ?)");
+            values.add(table);
+            values.add(table);
+        }
+        if (key != null) {
+            conditions.add("(key_text = ? OR key = ?)");
+            values.add(key);
+            values.add(key);
+        }
+        add(conditions, values, "last_failure >= ?", since);
+        if (cause != null) {
+            conditions.add("lower(cause) LIKE ? ESCAPE '!'");
+            values.add("%" + cause.toLowerCase(java.util.Locale.ROOT).replaceAll("[!%_]", "!$0") + "%");
+        }
+        add(conditions, values, "state = ?", state == null ? null : state.text());
+        return String.join(" AND ", conditions);
+    }
+
+    private static void add(List<String> conditions, List<Object> values, String condition, Object value) {
+        if (value != null) {
+            conditions.add(condition);
+            values.add(value);
+        }
+    }
+}

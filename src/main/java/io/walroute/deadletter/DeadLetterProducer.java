@@ -1,0 +1,100 @@
+package io.walroute.deadletter;
+
+import io.walroute.change.ChangeEvent;
+import io.walroute.change.ChangeProperties;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.concurrent.ThreadLocalRandom;
+import org.apache.camel.AsyncCallback;
+import org.apache.camel.Exchange;
+import org.apache.camel.support.DefaultAsyncProducer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Parks the exchange's change; the exchange goes on when that is on disk, and fails if it never will be. */
+final class DeadLetterProducer extends DefaultAsyncProducer {
+    private static final Logger LOG = LoggerFactory.getLogger(DeadLetterProducer.class);
+    /** Parked without an attempt it is due at once: if the sink takes nothing, its consumer pauses as a whole. */
+    private static final Duration UNTRIED = Duration.ZERO;
+
+    private final DeadLetterEndpoint endpoint;
+    private final DeadLetterComponent component;
+
+    DeadLetterProducer(DeadLetterEndpoint endpoint, DeadLetterComponent component) {
+        super(endpoint);
+        this.endpoint = endpoint;
+        this.component = component;
+    }
+
+    @Override
+    public boolean process(Exchange exchange, AsyncCallback callback) {
+        try {
+            park(exchange, callback);
+            return false;
+        } catch (RuntimeException e) {
+            exchange.setException(e);
+            callback.done(true);
+            return true;
+        }
+    }
+
+    private void park(Exchange exchange, AsyncCallback callback) {
+        ChangeEvent event = event(exchange);
+        String sink = endpoint.sinkOf(exchange);
+        Failure failure = Failure.of(exchange);
+        // A redriven change of another sink may fail in a route to this one: here it is new.
+        boolean redrive = Boolean.TRUE.equals(exchange.getProperty(ChangeProperties.REDRIVE))
+                && sink.equals(exchange.getProperty(ChangeProperties.LANE));
+        Duration wait = failure.attempts() == 0
+                ? UNTRIED
+                : component.schedule(sink).after(0, ThreadLocalRandom.current()).orElse(UNTRIED);
+        var write = component
+                .letters()
+                .parking(
+                        sink,
+                        event,
+                        KeptHeaders.toJson(exchange.getMessage().getHeaders()),
+                        failure,
+                        Instant.now().plus(wait),
+                        redrive);
+        component
+                .store()
+                .submit(
+                        write,
+                        () -> {
+                            exchange.setProperty(ChangeProperties.PARKED, Boolean.TRUE);
+                            log(sink, event, failure);
+                            callback.done(false);
+                        },
+                        reason -> {
+                            exchange.setException(new IllegalStateException(
+                                    "change " + event.id() + " could not be parked for " + sink + ": "
+                                            + reason.getMessage(),
+                                    reason));
+                            callback.done(false);
+                        });
+    }
+
+    private ChangeEvent event(Exchange exchange) {
+        Object body = exchange.getMessage().getBody();
+        if (body instanceof ChangeEvent event) {
+            return event;
+        }
+        throw new IllegalArgumentException(endpoint.getEndpointUri() + " takes a change event, the body is "
+                + (body == null ? "empty" : "a " + body.getClass().getName())
+                + ". A step that changes the body belongs into a route of its own, called by enrich");
+    }
+
+    private static void log(String sink, ChangeEvent event, Failure failure) {
+        if (failure.attempts() > 0) {
+            LOG.debug(
+                    "Parked change {} of {} at {} for {} after {} attempts: {}",
+                    event.id(),
+                    event.qualifiedTable(),
+                    event.lsn(),
+                    sink,
+                    failure.attempts(),
+                    failure.cause());
+        }
+    }
+}

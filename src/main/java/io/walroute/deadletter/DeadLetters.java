@@ -1,0 +1,489 @@
+package io.walroute.deadletter;
+
+import io.walroute.change.ChangeEvent;
+import io.walroute.change.ChangeJson;
+import io.walroute.change.Operation;
+import io.walroute.change.ParkedKeys;
+import io.walroute.deadletter.DeadLetter.State;
+import io.walroute.deadletter.RedriveQueue.Parked;
+import io.walroute.store.Store;
+import io.walroute.store.Store.Session;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.OffsetDateTime;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Predicate;
+
+/**
+ * The table {@code dead_letters}, beside the audit log: deliveries that did not get through to their sink, each once.
+ *
+ * <p>One delivery is one sink, one change and one set of kept headers: a route may send one change to two topics of one sink.
+ * Within a sink they stand in commit order, by the change's {@code seq} in the audit log. Safe to use from any thread;
+ * the public methods block.
+ */
+public final class DeadLetters implements ParkedKeys {
+    /** How many there are of one sink in one state. */
+    public record Count(String sink, State state, long letters) {}
+
+    private static final Duration WAIT = Duration.ofSeconds(10);
+    private static final DateTimeFormatter MICROSECONDS =
+            DateTimeFormatter.ofPattern("uuuu-MM-dd'T'HH:mm:ss.SSSSSS'Z'").withZone(ZoneOffset.UTC);
+
+    private static final String TABLE = """
+            CREATE TABLE IF NOT EXISTS dead_letters (
+              id %s,
+              sink text NOT NULL,
+              event_id text NOT NULL,
+              variant text NOT NULL,
+              seq bigint,
+              lsn text NOT NULL,
+              xid bigint NOT NULL,
+              schema_name text NOT NULL,
+              table_name text NOT NULL,
+              operation text NOT NULL,
+              key text,
+              key_text text NOT NULL,
+              old_key_text text,
+              route text,
+              endpoint text,
+              attempts integer NOT NULL,
+              redrives integer NOT NULL,
+              parkings integer NOT NULL,
+              first_failure %2$s NOT NULL,
+              last_failure %2$s NOT NULL,
+              next_attempt %2$s,
+              cause text NOT NULL,
+              state text NOT NULL,
+              event text NOT NULL,
+              headers text NOT NULL,
+              UNIQUE (event_id, sink, variant))""";
+
+    // A change that isn't in the audit log (a backfilled row) has no place in commit order: it comes first.
+    private static final String ORDER = "coalesce(seq, 0)";
+
+    private static final String[] INDEXES = {
+        "CREATE INDEX IF NOT EXISTS dead_letters_in_order ON dead_letters (sink, state, " + ORDER + ", id)",
+        // A key may be longer than an index entry: its beginning finds it.
+        "CREATE INDEX IF NOT EXISTS dead_letters_by_key ON dead_letters (sink, table_name, substr(key_text, 1, 200))",
+        "CREATE INDEX IF NOT EXISTS dead_letters_by_old_key ON dead_letters"
+                + " (sink, table_name, substr(old_key_text, 1, 200)) WHERE old_key_text IS NOT NULL"
+    };
+
+    // SELECT in place of VALUES: PostgreSQL's driver would join several rows into one INSERT, and that may not meet the
+    // same conflict twice. Repeated parking without an attempt says nothing new of the failure.
+    private static final String PARK = """
+            INSERT INTO dead_letters (sink, event_id, variant, lsn, xid, schema_name, table_name, operation, key, key_text,
+              old_key_text, route, endpoint, attempts, first_failure, last_failure, next_attempt, cause, event, headers,
+              redrives, parkings, state, seq)
+            SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 1, 'parked', %s
+            WHERE 1 = 1
+            ON CONFLICT (event_id, sink, variant) DO UPDATE SET
+              parkings = dead_letters.parkings + 1,
+              attempts = dead_letters.attempts + excluded.attempts,
+              redrives = dead_letters.redrives + ?,
+              last_failure = CASE WHEN excluded.attempts = 0 THEN dead_letters.last_failure ELSE excluded.last_failure END,
+              cause = CASE WHEN excluded.attempts = 0 THEN dead_letters.cause ELSE excluded.cause END,
+              route = coalesce(excluded.route, dead_letters.route),
+              endpoint = coalesce(excluded.endpoint, dead_letters.endpoint)""";
+
+    private static final String PARK_AUDITED = PARK.formatted("(SELECT a.seq FROM audit_log a WHERE a.event_id = ?)");
+    private static final String PARK_UNAUDITED = PARK.formatted("NULL");
+
+    private final Store store;
+    private volatile boolean audited;
+
+    /** Creates the table if it is missing. */
+    public DeadLetters(Store store) throws SQLException {
+        this.store = store;
+        boolean sqlite = store.isSqlite();
+        store.define(TABLE.formatted(
+                sqlite ? "integer PRIMARY KEY AUTOINCREMENT" : "bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY",
+                sqlite ? "text" : "timestamptz"));
+        store.define(INDEXES);
+    }
+
+    /**
+     * Parks one delivery. A delivery that stands here already keeps its place, its first failure and its state.
+     *
+     * @param redrive whether it was sent from here
+     */
+    Store.Write parking(
+            String sink, ChangeEvent event, String headers, Failure failure, Instant next, boolean redrive) {
+        Instant now = Instant.now();
+        return session -> {
+            boolean withSeq = isAudited(session);
+            PreparedStatement row = session.batchAfter(withSeq ? PARK_AUDITED : PARK_UNAUDITED);
+            String key = keyText(event.keyText());
+            String oldKey = event.operation() == Operation.UPDATE ? keyText(event.oldKeyText()) : key;
+            int i = 0;
+            row.setString(++i, sink);
+            row.setString(++i, event.id());
+            row.setString(++i, variant(headers));
+            row.setString(++i, event.lsn().toString());
+            row.setLong(++i, event.xid());
+            row.setString(++i, event.schema());
+            row.setString(++i, event.table());
+            row.setString(++i, event.operation().name());
+            row.setString(++i, event.key() == null ? null : ChangeJson.writeRow(event.key()));
+            row.setString(++i, key);
+            row.setString(++i, oldKey.equals(key) ? null : oldKey);
+            row.setString(++i, failure.route());
+            row.setString(++i, failure.endpoint());
+            row.setInt(++i, failure.attempts());
+            setTime(row, ++i, now);
+            setTime(row, ++i, now);
+            setTime(row, ++i, next);
+            row.setString(++i, failure.cause());
+            row.setString(++i, new String(event.toJson(), StandardCharsets.UTF_8));
+            row.setString(++i, headers);
+            if (withSeq) {
+                row.setString(++i, event.id());
+            }
+            row.setInt(++i, redrive && failure.attempts() > 0 ? 1 : 0);
+            row.addBatch();
+        };
+    }
+
+    private static String keyText(String text) {
+        return text == null ? "" : text;
+    }
+
+    private static String variant(String headers) {
+        if (headers.equals("{}")) {
+            return "";
+        }
+        try {
+            byte[] digest = MessageDigest.getInstance("SHA-256").digest(headers.getBytes(StandardCharsets.UTF_8));
+            return HexFormat.of().formatHex(digest, 0, 8);
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("every Java platform has SHA-256", e);
+        }
+    }
+
+    /** Whether there is an audit log to refer to: a service without that step has dead letters nevertheless. */
+    private boolean isAudited(Session session) throws SQLException {
+        if (!audited) {
+            String sql = store.isSqlite()
+                    ? "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'audit_log'"
+                    : "SELECT count(to_regclass('audit_log'))";
+            try (ResultSet rows = session.statement(sql).executeQuery()) {
+                audited = rows.next() && rows.getInt(1) > 0;
+            }
+        }
+        return audited;
+    }
+
+    // What the redrive needs. All but the listing runs in the store's writer: it sees every parking that was queued
+    // before.
+
+    /** Gives a sink's parked deliveries to {@code taker} in their order, until that wants no more. */
+    void forEachParked(String sink, Predicate<Parked> taker) throws SQLException {
+        long afterOrder = Long.MIN_VALUE;
+        long afterId = Long.MIN_VALUE;
+        boolean wanted = true;
+        while (wanted) {
+            // Pages, so that PostgreSQL's driver doesn't fetch all and SQLite keeps no old snapshot.
+            String sql = "SELECT id, " + ORDER
+                    + ", schema_name, table_name, key_text, old_key_text, next_attempt, redrives,"
+                    + " parkings FROM dead_letters WHERE sink = ? AND state = 'parked' AND (" + ORDER + ", id) > (?, ?)"
+                    + " ORDER BY " + ORDER + ", id LIMIT 2000";
+            long order = afterOrder;
+            long id = afterId;
+            List<Object[]> page = query(sql, rows -> new Object[] {rows.getLong(2), parked(rows)}, sink, order, id);
+            if (page.isEmpty()) {
+                return;
+            }
+            for (Object[] row : page) {
+                wanted = wanted && taker.test((Parked) row[1]);
+            }
+            Object[] last = page.get(page.size() - 1);
+            afterOrder = (Long) last[0];
+            afterId = ((Parked) last[1]).id();
+        }
+    }
+
+    private Parked parked(ResultSet rows) throws SQLException {
+        String key = rows.getString(5);
+        return new Parked(
+                rows.getLong(1),
+                rows.getString(3) + '.' + rows.getString(4),
+                key.isEmpty() ? null : key,
+                rows.getString(6),
+                time(rows, 7),
+                rows.getInt(8),
+                rows.getInt(9));
+    }
+
+    /**
+     * A delivery as it is sent again.
+     *
+     * @param othersOfKey how many more are parked of its key
+     */
+    record Taken(ChangeEvent event, String headers, int redrives, int parkings, int othersOfKey) {}
+
+    /** Reads a delivery in order to send it; null if it may not be sent (any more): another of its key is before it. */
+    Taken take(Session session, long id) throws SQLException {
+        PreparedStatement select = session.statement("SELECT sink, schema_name, table_name, key_text, " + ORDER
+                + ", event, headers, redrives, parkings FROM dead_letters WHERE id = ? AND state = 'parked'");
+        select.setLong(1, id);
+        try (ResultSet row = select.executeQuery()) {
+            if (!row.next()) {
+                return null;
+            }
+            int others = othersOfKey(session, row, id);
+            return others < 0
+                    ? null
+                    : new Taken(
+                            ChangeEvent.fromJson(row.getString(6).getBytes(StandardCharsets.UTF_8)),
+                            row.getString(7),
+                            row.getInt(8),
+                            row.getInt(9),
+                            others);
+        }
+    }
+
+    /** How many are parked that have this row's key as their new or old one; -1 if one of them is before it. */
+    private static int othersOfKey(Session session, ResultSet row, long id) throws SQLException {
+        int others = 0;
+        for (String column : List.of("key_text", "old_key_text")) {
+            PreparedStatement count = session.statement("SELECT count(*), sum(CASE WHEN " + ORDER + " < ? OR " + ORDER
+                    + " = ? AND id < ? THEN 1 ELSE 0 END) FROM dead_letters WHERE sink = ? AND table_name = ? AND substr("
+                    + column + ", 1, 200) = substr(?, 1, 200) AND " + column + " = ? AND schema_name = ?"
+                    + " AND state = 'parked' AND id <> ?");
+            count.setLong(1, row.getLong(5));
+            count.setLong(2, row.getLong(5));
+            count.setLong(3, id);
+            count.setString(4, row.getString(1));
+            count.setString(5, row.getString(3));
+            count.setString(6, row.getString(4));
+            count.setString(7, row.getString(4));
+            count.setString(8, row.getString(2));
+            count.setLong(9, id);
+            try (ResultSet counted = count.executeQuery()) {
+                counted.next();
+                if (counted.getLong(2) > 0) {
+                    return -1;
+                }
+                others += counted.getInt(1);
+            }
+        }
+        return others;
+    }
+
+    enum Outcome {
+        /** It is no longer here. */
+        DELIVERED,
+        /** It was tried and failed; another attempt follows. */
+        FAILED,
+        /** It was tried for the last time. */
+        DEAD,
+        /** It came back without an attempt: the sink takes nothing at present. */
+        NOT_TRIED
+    }
+
+    /** After a redrive: deletes the delivery, unless it was parked again meanwhile; then says when it is due. */
+    Outcome finish(Session session, long id, Taken taken, boolean settled, Schedule schedule, Duration pause)
+            throws SQLException {
+        if (settled) {
+            PreparedStatement delete = session.statement("DELETE FROM dead_letters WHERE id = ? AND parkings = ?");
+            delete.setLong(1, id);
+            delete.setInt(2, taken.parkings());
+            if (delete.executeUpdate() > 0) {
+                return Outcome.DELIVERED;
+            }
+        }
+        PreparedStatement select = session.statement("SELECT redrives FROM dead_letters WHERE id = ?");
+        select.setLong(1, id);
+        int redrives;
+        try (ResultSet row = select.executeQuery()) {
+            if (!row.next()) {
+                return Outcome.DELIVERED; // or discarded by hand meanwhile
+            }
+            redrives = row.getInt(1);
+        }
+        boolean tried = redrives > taken.redrives();
+        Optional<Duration> wait =
+                tried ? schedule.after(redrives, java.util.concurrent.ThreadLocalRandom.current()) : Optional.of(pause);
+        PreparedStatement update = session.statement(
+                "UPDATE dead_letters SET next_attempt = ?, state = ? WHERE id = ? AND state = 'parked'");
+        setTime(update, 1, wait.map(Instant.now()::plus).orElse(null));
+        update.setString(2, (wait.isPresent() ? State.PARKED : State.DEAD).text());
+        update.setLong(3, id);
+        update.executeUpdate();
+        return !tried ? Outcome.NOT_TRIED : wait.isPresent() ? Outcome.FAILED : Outcome.DEAD;
+    }
+
+    // What people and other components ask.
+
+    /** The first {@code most} that the filter lets through, those that failed last first. */
+    public List<DeadLetter> list(DeadLetterFilter filter, int most) throws SQLException {
+        var values = new ArrayList<Object>();
+        String sql = "SELECT * FROM dead_letters WHERE " + filter.where(values)
+                + " ORDER BY last_failure DESC, id DESC LIMIT " + most;
+        return query(sql, this::letter, values.toArray());
+    }
+
+    public Optional<DeadLetter> get(long id) throws SQLException {
+        return query("SELECT * FROM dead_letters WHERE id = ?", this::letter, id).stream()
+                .findFirst();
+    }
+
+    public List<Count> counts() throws SQLException {
+        return query(
+                "SELECT sink, state, count(*) FROM dead_letters GROUP BY sink, state ORDER BY sink, state",
+                rows -> new Count(rows.getString(1), State.of(rows.getString(2)), rows.getLong(3)));
+    }
+
+    public long count(DeadLetterFilter filter) throws SQLException {
+        var values = new ArrayList<Object>();
+        String sql = "SELECT count(*) FROM dead_letters WHERE " + filter.where(values);
+        return query(sql, rows -> rows.getLong(1), values.toArray()).get(0);
+    }
+
+    /** Deletes one for good: its sink never gets that change. Returns whether it was there. */
+    public boolean discard(long id) throws SQLException {
+        return update("DELETE FROM dead_letters WHERE id = ?", id) > 0;
+    }
+
+    /** Deletes all that the filter lets through, for good. Returns how many. */
+    public int discard(DeadLetterFilter filter) throws SQLException {
+        var values = new ArrayList<Object>();
+        return update("DELETE FROM dead_letters WHERE " + filter.where(values), values.toArray());
+    }
+
+    /** Lets one be sent again at once, a dead one too. Returns whether it was there. */
+    public boolean markDue(long id) throws SQLException {
+        return update("UPDATE dead_letters SET next_attempt = ?, state = 'parked' WHERE id = ?", Instant.now(), id) > 0;
+    }
+
+    /** Lets all that the filter lets through be sent again at once, dead ones too. Returns how many. */
+    public int markDue(DeadLetterFilter filter) throws SQLException {
+        var values = new ArrayList<Object>(List.of(Instant.now()));
+        return update(
+                "UPDATE dead_letters SET next_attempt = ?, state = 'parked' WHERE " + filter.where(values),
+                values.toArray());
+    }
+
+    @Override
+    public Set<String> parkedKeys(String sink) {
+        Set<String> keys = new HashSet<>();
+        try {
+            query(
+                    "SELECT DISTINCT schema_name, table_name, key_text, old_key_text FROM dead_letters"
+                            + " WHERE sink = ? AND state = 'parked'",
+                    rows -> {
+                        keys.add(ParkedKeys.key(rows.getString(1), rows.getString(2), rows.getString(3)));
+                        if (rows.getString(4) != null) {
+                            keys.add(ParkedKeys.key(rows.getString(1), rows.getString(2), rows.getString(4)));
+                        }
+                        return null;
+                    },
+                    sink);
+        } catch (SQLException e) {
+            throw new IllegalStateException("The dead letters of " + sink + " can't be read: " + e.getMessage(), e);
+        }
+        return keys;
+    }
+
+    private DeadLetter letter(ResultSet row) throws SQLException {
+        long seq = row.getLong("seq");
+        Long seqOrNull = row.wasNull() ? null : seq;
+        return new DeadLetter(
+                row.getLong("id"),
+                row.getString("sink"),
+                row.getString("event_id"),
+                seqOrNull,
+                row.getString("lsn"),
+                row.getLong("xid"),
+                row.getString("schema_name"),
+                row.getString("table_name"),
+                row.getString("operation"),
+                row.getString("key"),
+                row.getString("route"),
+                row.getString("endpoint"),
+                row.getInt("attempts"),
+                row.getInt("redrives"),
+                time(row, row.findColumn("first_failure")),
+                time(row, row.findColumn("last_failure")),
+                time(row, row.findColumn("next_attempt")),
+                row.getString("cause"),
+                State.of(row.getString("state")),
+                row.getString("event"),
+                row.getString("headers"));
+    }
+
+    private interface RowReader<T> {
+        T read(ResultSet row) throws SQLException;
+    }
+
+    private <T> List<T> query(String sql, RowReader<T> reader, Object... values) throws SQLException {
+        return store.read(connection -> {
+            try (var select = connection.prepareStatement(sql)) {
+                bind(select, values);
+                var found = new ArrayList<T>();
+                try (ResultSet rows = select.executeQuery()) {
+                    while (rows.next()) {
+                        found.add(reader.read(rows));
+                    }
+                }
+                return found;
+            }
+        });
+    }
+
+    private int update(String sql, Object... values) throws SQLException {
+        var rows = new AtomicInteger();
+        store.write(
+                session -> {
+                    PreparedStatement update = session.statement(sql);
+                    bind(update, values);
+                    rows.set(update.executeUpdate());
+                },
+                WAIT);
+        return rows.get();
+    }
+
+    private void bind(PreparedStatement statement, Object... values) throws SQLException {
+        for (int i = 0; i < values.length; i++) {
+            if (values[i] instanceof Instant time) {
+                setTime(statement, i + 1, time);
+            } else {
+                statement.setObject(i + 1, values[i]);
+            }
+        }
+    }
+
+    private void setTime(PreparedStatement statement, int index, Instant time) throws SQLException {
+        if (store.isSqlite()) {
+            statement.setString(index, time == null ? null : MICROSECONDS.format(time));
+        } else {
+            statement.setObject(
+                    index,
+                    time == null ? null : OffsetDateTime.ofInstant(time, ZoneOffset.UTC),
+                    java.sql.Types.TIMESTAMP_WITH_TIMEZONE);
+        }
+    }
+
+    private Instant time(ResultSet row, int column) throws SQLException {
+        if (store.isSqlite()) {
+            String text = row.getString(column);
+            return text == null ? null : Instant.parse(text);
+        }
+        OffsetDateTime time = row.getObject(column, OffsetDateTime.class);
+        return time == null ? null : time.toInstant();
+    }
+}

@@ -1,0 +1,62 @@
+package io.walroute.deadletter;
+
+import io.walroute.change.ChangeProperties;
+import io.walroute.change.NotAttempted;
+import java.util.regex.Pattern;
+import org.apache.camel.Exchange;
+import org.apache.camel.util.URISupport;
+
+/**
+ * What an exchange that comes to the dead letters tells of its delivery.
+ *
+ * @param attempts how often it was tried on this pass; 0 if it was parked without an attempt
+ * @param cause one line, without secrets
+ * @param route null if it was parked without an attempt
+ * @param endpoint null as for the route
+ */
+record Failure(int attempts, String cause, String route, String endpoint) {
+    private static final int LONGEST_CAUSE = 500;
+    private static final Pattern LOGIN_IN_URL = Pattern.compile("(?<=//)[^/@\\s]*@");
+    private static final Pattern SECRET = Pattern.compile(
+            "(?i)((?:password|passwd|secret|token|api[-_]?key|authorization)[\"']?\\s*[=:]\\s*)(?:Bearer\\s+)?[^\\s,;&\"')]+");
+
+    static Failure of(Exchange exchange) {
+        String reason = exchange.getProperty(ChangeProperties.PARK_REASON, String.class);
+        Throwable caught = exchange.getProperty(Exchange.EXCEPTION_CAUGHT, Throwable.class);
+        if (reason != null || caught == null) {
+            return new Failure(0, oneLine(reason == null ? "sent here by its route" : reason), null, null);
+        }
+        int redeliveries = AttemptCounter.redeliveries(exchange);
+        String endpoint = exchange.getProperty(Exchange.FAILURE_ENDPOINT, String.class);
+        return new Failure(
+                redeliveries + (isNotAttempted(caught) ? 0 : 1),
+                cause(caught),
+                exchange.getProperty(Exchange.FAILURE_ROUTE_ID, String.class),
+                endpoint == null ? null : URISupport.sanitizeUri(endpoint));
+    }
+
+    private static boolean isNotAttempted(Throwable caught) {
+        for (Throwable each = caught; each != null; each = each.getCause()) {
+            if (each instanceof NotAttempted) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private static String cause(Throwable caught) {
+        Throwable root = caught;
+        while (root.getCause() != null) {
+            root = root.getCause();
+        }
+        String message = root.getMessage();
+        return oneLine(message == null || message.isBlank() ? root.getClass().getSimpleName() : message);
+    }
+
+    static String oneLine(String text) {
+        String line = text.strip().replaceAll("[\\s\\p{Cntrl}]+", " ");
+        line = LOGIN_IN_URL.matcher(line).replaceAll("***@");
+        line = SECRET.matcher(line).replaceAll("$1***");
+        return line.length() <= LONGEST_CAUSE ? line : line.substring(0, LONGEST_CAUSE - 1) + "…";
+    }
+}

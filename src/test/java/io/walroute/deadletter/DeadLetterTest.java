@@ -1,0 +1,420 @@
+package io.walroute.deadletter;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
+
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import io.walroute.change.ChangeEvent;
+import io.walroute.change.ChangeProperties;
+import io.walroute.change.Lsn;
+import io.walroute.change.NotAttempted;
+import io.walroute.change.Operation;
+import io.walroute.change.ParkedKeys;
+import io.walroute.change.Settlement;
+import io.walroute.change.Version;
+import io.walroute.store.Store;
+import io.walroute.testing.Postgres;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
+import java.util.function.Predicate;
+import java.util.stream.IntStream;
+import org.apache.camel.Exchange;
+import org.apache.camel.builder.RouteBuilder;
+import org.apache.camel.impl.DefaultCamelContext;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.DisplayNameGeneration;
+import org.junit.jupiter.api.DisplayNameGenerator.ReplaceUnderscores;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The dead letters between real lanes and a sink that fails on demand. */
+@DisplayNameGeneration(ReplaceUnderscores.class)
+class DeadLetterTest {
+    private static final Instant NOON = Instant.parse("2026-01-31T12:00:00Z");
+    private static final String AUDIT = """
+            CREATE TABLE IF NOT EXISTS audit_log (seq integer PRIMARY KEY, event_id text UNIQUE)""";
+
+    static final class Unavailable extends IllegalStateException implements NotAttempted {
+        private static final long serialVersionUID = 1;
+
+        Unavailable() {
+            super("the circuit is open");
+        }
+    }
+
+    @TempDir
+    Path folder;
+
+    private String url;
+    private Store store;
+    private DefaultCamelContext camel;
+    private DeadLetters letters;
+    private final SimpleMeterRegistry meters = new SimpleMeterRegistry();
+    private final List<String> delivered = Collections.synchronizedList(new ArrayList<>());
+    private volatile Consumer<Exchange> sink = exchange -> {};
+
+    @AfterEach
+    void close() {
+        if (camel != null) {
+            camel.stop();
+        }
+        if (store != null) {
+            store.close();
+        }
+    }
+
+    private void open(String kind) throws Exception {
+        open(kind, "schedule=100ms,...", 2);
+    }
+
+    private void open(String kind, String options, int redeliveries) throws Exception {
+        if (url == null) {
+            url = kind.equals("sqlite")
+                    ? "jdbc:sqlite:" + folder.resolve("walroute.db")
+                    : Postgres.newDatabase().jdbcUrl();
+        }
+        store = Store.open(new Store.Settings(url));
+        store.define(AUDIT);
+        camel = new DefaultCamelContext();
+        camel.getShutdownStrategy().setTimeout(5);
+        camel.getRegistry().bind("store", store);
+        camel.getRegistry().bind("meters", meters);
+        camel.addRoutes(new RouteBuilder() {
+            @Override
+            public void configure() {
+                from("direct:in").to("lanes:cache");
+                from("lanes:cache?parkUri=dead-letter:cache")
+                        .routeId("cache")
+                        .errorHandler(deadLetterChannel("dead-letter:lane")
+                                .deadLetterHandleNewException(false)
+                                .maximumRedeliveries(redeliveries)
+                                .redeliveryDelay(1)
+                                .asyncDelayedRedelivery()
+                                .logExhausted(false))
+                        .onException(Unavailable.class)
+                        .maximumRedeliveries(0)
+                        .handled(true)
+                        .to("dead-letter:lane")
+                        .end()
+                        .to("direct:sink?failIfNoConsumers=true&block=true");
+                from("direct:sink")
+                        .routeId("sink")
+                        .errorHandler(noErrorHandler())
+                        .process(exchange -> {
+                            sink.accept(exchange);
+                            var event = exchange.getMessage().getBody(ChangeEvent.class);
+                            delivered.add(event.keyText() + "@" + event.lsn().value());
+                        });
+                from("dead-letter:cache?delay=100&" + options)
+                        .routeId("redrive")
+                        .to("lanes:cache");
+            }
+        });
+        camel.start();
+        letters = camel.getComponent("dead-letter", DeadLetterComponent.class).letters();
+    }
+
+    private void restart() throws Exception {
+        camel.stop();
+        store.close();
+        open(null);
+    }
+
+    private static ChangeEvent update(long id, long lsn) {
+        return ChangeEvent.builder(Operation.UPDATE, "public", "listings", NOON, new Version(1, new Lsn(lsn), 0))
+                .key("id", id)
+                .newRow(new LinkedHashMap<>(Map.of("id", id)))
+                .xid(lsn)
+                .build();
+    }
+
+    /** Sends changes, each with its row in the audit log, and waits until none holds the slot any more. */
+    private void send(ChangeEvent... events) throws Exception {
+        sendWith(Map.of(), events);
+    }
+
+    private void sendWith(Map<String, Object> headers, ChangeEvent... events) throws Exception {
+        var open = new AtomicInteger();
+        try (var template = camel.createProducerTemplate()) {
+            for (ChangeEvent event : events) {
+                audit(event);
+                Settlement settlement = () -> {
+                    open.incrementAndGet();
+                    return new Settlement.Hold() {
+                        @Override
+                        public void release() {
+                            open.decrementAndGet();
+                        }
+
+                        @Override
+                        public void fail(Throwable cause) {
+                            cause.printStackTrace();
+                        }
+                    };
+                };
+                template.send("direct:in", exchange -> {
+                    exchange.setProperty(Settlement.PROPERTY, settlement);
+                    exchange.getMessage().setHeaders(new LinkedHashMap<>(headers));
+                    exchange.getMessage().setBody(event);
+                });
+            }
+        }
+        await().until(() -> open.get() == 0);
+    }
+
+    private void audit(ChangeEvent event) {
+        store.submit(
+                session -> {
+                    var insert =
+                            session.batch("INSERT INTO audit_log (seq, event_id) VALUES (?, ?) ON CONFLICT DO NOTHING");
+                    insert.setLong(1, event.lsn().value());
+                    insert.setString(2, event.id());
+                    insert.addBatch();
+                },
+                () -> {});
+    }
+
+    private void failFor(Predicate<ChangeEvent> which) {
+        sink = exchange -> {
+            if (which.test(exchange.getMessage().getBody(ChangeEvent.class))) {
+                throw new IllegalStateException("redis://user:geheim@host:6379 is away\nsecond line");
+            }
+        };
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"sqlite", "postgresql"})
+    void a_delivery_that_fails_is_parked_with_what_is_needed_to_mend_it(String kind) throws Exception {
+        open(kind, "schedule=1h", 2);
+        failFor(event -> true);
+        sendWith(Map.of("topic", "listings.created", "context", Map.of("seller_address", "0x1")), update(42, 7));
+
+        DeadLetter letter = letters.list(DeadLetterFilter.ALL, 10).get(0);
+        assertThat(letter.sink()).isEqualTo("cache");
+        assertThat(letter.eventId()).isEqualTo(update(42, 7).id());
+        assertThat(letter.seq()).isEqualTo(7);
+        assertThat(letter.lsn()).isEqualTo("0/7");
+        assertThat(letter.key()).isEqualTo("{\"id\":42}");
+        assertThat(letter.attempts()).isEqualTo(3);
+        assertThat(letter.route()).isEqualTo("cache");
+        assertThat(letter.cause()).isEqualTo("redis://***@host:6379 is away second line");
+        assertThat(letter.state()).isEqualTo(DeadLetter.State.PARKED);
+        assertThat(letter.event()).isEqualTo(update(42, 7).toString());
+        assertThat(letter.headers()).contains("\"topic\":\"listings.created\"", "{\"seller_address\":\"0x1\"}");
+        assertThat(letter.nextAttempt())
+                .isBetween(Instant.now().plusSeconds(40 * 60), Instant.now().plusSeconds(80 * 60));
+        assertThat(letters.parkedKeys("cache")).containsExactly(ParkedKeys.key("public", "listings", "42"));
+        assertThat(letters.parkedKeys("hook")).isEmpty();
+        assertThat(camel.getRegistry().findByType(ParkedKeys.class)).containsExactly(letters);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"sqlite", "postgresql"})
+    void a_sink_that_is_back_gets_each_keys_changes_in_their_order(String kind) throws Exception {
+        open(kind);
+        failFor(event -> true);
+        var events = new ArrayList<ChangeEvent>();
+        for (int i = 1; i <= 300; i++) {
+            events.add(update(i % 40, i));
+        }
+        send(events.toArray(ChangeEvent[]::new));
+        assertThat(letters.count(DeadLetterFilter.ALL)).isEqualTo(300);
+        assertThat(letters.parkedKeys("cache")).hasSize(40);
+
+        sink = exchange -> {};
+        await().atMost(Duration.ofSeconds(30)).until(() -> letters.count(DeadLetterFilter.ALL) == 0);
+        assertThat(delivered).hasSize(300);
+        assertInOrderPerKey();
+
+        // The lane has forgotten that the keys were parked: this one is delivered at once.
+        send(update(5, 1000));
+        assertThat(delivered).last().isEqualTo("5@1000");
+    }
+
+    private void assertInOrderPerKey() {
+        for (int key = 0; key < 40; key++) {
+            String prefix = key + "@";
+            assertThat(delivered.stream()
+                            .filter(each -> each.startsWith(prefix))
+                            .map(each -> Long.valueOf(each.substring(prefix.length()))))
+                    .as("key %d", key)
+                    .isSorted();
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"sqlite", "postgresql"})
+    void what_is_parked_outlives_a_restart_and_later_changes_stay_behind_it(String kind) throws Exception {
+        open(kind);
+        failFor(event -> true);
+        send(update(1, 1), update(1, 2), update(2, 3));
+        restart();
+        send(update(1, 4));
+        assertThat(letters.count(DeadLetterFilter.ALL)).isEqualTo(4);
+        sink = exchange -> {};
+        await().atMost(Duration.ofSeconds(20)).until(() -> letters.count(DeadLetterFilter.ALL) == 0);
+        assertThat(delivered).containsOnlyOnce("1@1", "1@2", "1@4", "2@3").hasSize(4);
+        assertInOrderPerKey();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"sqlite", "postgresql"})
+    void a_redelivered_change_that_is_parked_already_keeps_its_place_and_its_first_failure(String kind)
+            throws Exception {
+        open(kind, "schedule=1h", 0);
+        failFor(event -> true);
+        send(update(1, 1));
+        DeadLetter first = letters.list(DeadLetterFilter.ALL, 1).get(0);
+        restartWith("schedule=1h");
+        send(update(1, 1));
+        assertThat(letters.list(DeadLetterFilter.ALL, 10)).singleElement().satisfies(again -> {
+            assertThat(again.id()).isEqualTo(first.id());
+            assertThat(again.firstFailure()).isEqualTo(first.firstFailure());
+            assertThat(again.cause()).isEqualTo(first.cause());
+            assertThat(again.attempts()).isEqualTo(1);
+        });
+    }
+
+    private void restartWith(String options) throws Exception {
+        camel.stop();
+        store.close();
+        open(null, options, 0);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"sqlite", "postgresql"})
+    void after_its_last_attempt_a_delivery_is_dead_and_its_followers_go_on(String kind) throws Exception {
+        open(kind, "schedule=50ms,50ms", 0);
+        failFor(event -> event.lsn().value() == 1);
+        send(update(1, 1), update(1, 2));
+        await().atMost(Duration.ofSeconds(20)).until(() -> delivered.contains("1@2"));
+        await().until(() -> letters.count(DeadLetterFilter.ALL) == 1);
+        DeadLetter dead = letters.list(DeadLetterFilter.ALL, 1).get(0);
+        assertThat(dead.state()).isEqualTo(DeadLetter.State.DEAD);
+        assertThat(dead.attempts()).isEqualTo(3);
+        assertThat(dead.nextAttempt()).isNull();
+        assertThat(letters.parkedKeys("cache")).isEmpty();
+
+        sink = exchange -> {};
+        assertThat(letters.markDue(dead.id())).isTrue();
+        await().atMost(Duration.ofSeconds(20)).until(() -> delivered.contains("1@1"));
+    }
+
+    @Test
+    void while_the_sink_takes_nothing_no_attempt_is_counted_and_few_are_sent() throws Exception {
+        open("sqlite", "schedule=100ms,100ms", 0);
+        var asked = new AtomicInteger();
+        sink = exchange -> {
+            asked.incrementAndGet();
+            throw new Unavailable();
+        };
+        send(IntStream.range(0, 200).mapToObj(i -> update(i, i + 1)).toArray(ChangeEvent[]::new));
+        assertThat(letters.count(DeadLetterFilter.ALL)).isEqualTo(200);
+        int before = asked.get();
+        await().until(() -> asked.get() > before + 5);
+        assertThat(letters.list(DeadLetterFilter.ALL, 500)).allSatisfy(letter -> {
+            assertThat(letter.attempts()).isZero();
+            assertThat(letter.state()).isEqualTo(DeadLetter.State.PARKED);
+        });
+        sink = exchange -> {};
+        await().atMost(Duration.ofSeconds(20)).until(() -> letters.count(DeadLetterFilter.ALL) == 0);
+        assertThat(delivered).hasSize(200);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"sqlite", "postgresql"})
+    void one_change_for_two_topics_of_a_sink_is_parked_twice_and_comes_back_with_its_headers(String kind)
+            throws Exception {
+        open(kind);
+        var topics = Collections.synchronizedList(new ArrayList<String>());
+        failFor(event -> true);
+        sendWith(Map.of("topic", "a"), update(1, 1));
+        sendWith(Map.of("topic", "b"), update(1, 1));
+        assertThat(letters.count(DeadLetterFilter.ALL)).isEqualTo(2);
+        sink = exchange -> {
+            topics.add(exchange.getMessage().getHeader("topic") + " "
+                    + exchange.getMessage().getHeader("eventId"));
+            assertThat(exchange.getProperty(ChangeProperties.REDRIVE)).isEqualTo(true);
+        };
+        await().atMost(Duration.ofSeconds(20)).until(() -> letters.count(DeadLetterFilter.ALL) == 0);
+        assertThat(topics)
+                .containsExactly("a " + update(1, 1).id(), "b " + update(1, 1).id());
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"sqlite", "postgresql"})
+    void they_can_be_listed_counted_and_discarded(String kind) throws Exception {
+        open(kind, "schedule=1h", 0);
+        failFor(event -> true);
+        send(update(1, 1), update(2, 2), update(3, 3));
+        assertThat(letters.list(new DeadLetterFilter(null, null, "listings", "2", null, null, null), 10))
+                .singleElement()
+                .extracting(DeadLetter::lsn)
+                .isEqualTo("0/2");
+        assertThat(letters.list(
+                        new DeadLetterFilter("cache", "cache", "public.listings", null, null, "AWAY", null), 10))
+                .hasSize(3);
+        assertThat(letters.count(new DeadLetterFilter(null, null, null, null, null, "%", null)))
+                .isZero();
+        assertThat(letters.count(new DeadLetterFilter(
+                        null, null, null, null, Instant.now().plusSeconds(5), null, null)))
+                .isZero();
+        assertThat(letters.counts()).containsExactly(new DeadLetters.Count("cache", DeadLetter.State.PARKED, 3));
+        assertThat(letters.discard(letters.list(DeadLetterFilter.ALL, 1).get(0).id()))
+                .isTrue();
+        assertThat(letters.discard(4711)).isFalse();
+        assertThat(letters.discard(DeadLetterFilter.ofSink("cache"))).isEqualTo(2);
+        assertThat(letters.counts()).isEmpty();
+    }
+
+    @Test
+    void the_gauge_counts_by_sink_and_state() throws Exception {
+        open("sqlite", "schedule=1h", 0);
+        failFor(event -> true);
+        send(update(1, 1), update(2, 2));
+        await().atMost(Duration.ofSeconds(30))
+                .until(() -> meters.find("walroute.dead.letters")
+                                        .tags("sink", "cache", "state", "parked")
+                                        .gauge()
+                                != null
+                        && meters.get("walroute.dead.letters").gauge().value() == 2);
+    }
+
+    @Test
+    void a_body_that_is_no_change_fails_with_a_line_that_says_so() throws Exception {
+        open("sqlite");
+        try (var template = camel.createProducerTemplate()) {
+            assertThatThrownBy(() -> template.sendBody("dead-letter:cache", "text"))
+                    .hasRootCauseMessage("dead-letter://cache takes a change event, the body is a java.lang.String."
+                            + " A step that changes the body belongs into a route of its own, called by enrich");
+            assertThatThrownBy(() -> template.sendBody("dead-letter:lane", update(1, 1)))
+                    .rootCause()
+                    .hasMessageContaining("came through no lane");
+        }
+    }
+
+    @Test
+    void a_schedule_is_read_and_a_wrong_one_shown() {
+        var schedule = Schedule.parse("5s,5m,...");
+        assertThat(schedule.after(0, new java.util.Random(1)).orElseThrow())
+                .isBetween(Duration.ofSeconds(4), Duration.ofSeconds(6));
+        assertThat(schedule.after(99, new java.util.Random(1)).orElseThrow())
+                .isBetween(Duration.ofMinutes(4), Duration.ofMinutes(6));
+        assertThat(Schedule.parse("5s").after(1, new java.util.Random(1))).isEmpty();
+        assertThat(schedule.withMost(2).after(2, new java.util.Random(1))).isEmpty();
+        for (String wrong : List.of("", "...", "5", "5s,,5m", "...,5s", "5s, ..., 5m", "5 s")) {
+            assertThatThrownBy(() -> Schedule.parse(wrong)).hasMessageContaining("Write it as 5s,5m,2h");
+        }
+    }
+}
