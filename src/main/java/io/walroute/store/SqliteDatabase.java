@@ -48,7 +48,8 @@ final class SqliteDatabase extends Database {
         }
         SQLiteConfig config = common();
         config.setSynchronous(SynchronousMode.FULL);
-        // Deliberately not IMMEDIATE: the driver begins the next transaction as soon as it has committed one, so that an
+        // Deliberately not IMMEDIATE: the driver begins the next transaction as soon as it has committed one, so that
+        // an
         // idle store would keep every other writer out. A deferred one waits for the lock at its first write.
         config.setTransactionMode(TransactionMode.DEFERRED);
         // 32 MB of pages: the audit log's index by key is written all over, and what doesn't fit is written twice.

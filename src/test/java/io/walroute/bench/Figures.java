@@ -96,7 +96,8 @@ public final class Figures {
             try {
                 long begin = 0;
                 double heap = 0;
-                while (query(c, "SELECT confirmed_flush_lsn >= '" + end + "' FROM pg_replication_slots").equals("f")) {
+                while (query(c, "SELECT confirmed_flush_lsn >= '" + end + "' FROM pg_replication_slots")
+                        .equals("f")) {
                     Map<String, Double> counts = counts();
                     if (begin == 0 && counts.getOrDefault("delivered audit", 0.0) > 0) {
                         begin = System.nanoTime();
@@ -188,9 +189,10 @@ public final class Figures {
 
     /** One row a transaction, at fixed times. */
     private static void write(Connection c, Map<Long, Long> committed, int total, int rate) throws SQLException {
-        try (var insert = c.prepareStatement("INSERT INTO listings(id, token_id, seller_address, price_wei, currency, status,"
-                + " metadata, created_at, updated_at) VALUES (?, '1', '0x57a1', 1500000000000000000, 'ETH', 'active',"
-                + " '{\"a\": [1, 2, 3]}', now(), now())")) {
+        try (var insert =
+                c.prepareStatement("INSERT INTO listings(id, token_id, seller_address, price_wei, currency, status,"
+                        + " metadata, created_at, updated_at) VALUES (?, '1', '0x57a1', 1500000000000000000, 'ETH', 'active',"
+                        + " '{\"a\": [1, 2, 3]}', now(), now())")) {
             long begin = System.nanoTime();
             for (long id = 1; id <= total; id++) {
                 long due = begin + id * 1_000_000_000L / rate;
@@ -235,20 +237,27 @@ public final class Figures {
         if (!Files.exists(jar)) {
             throw new IllegalStateException("target/walroute.jar is missing. Run: mvn -q -DskipTests package");
         }
-        var builder = new ProcessBuilder(
-                        javaCommand(), "-Xmx256m", "-jar", jar.toString(), "run")
+        var builder = new ProcessBuilder(javaCommand(), "-Xmx256m", "-jar", jar.toString(), "run")
                 .redirectOutput(ProcessBuilder.Redirect.DISCARD)
                 .redirectError(ProcessBuilder.Redirect.INHERIT);
         builder.environment()
                 .putAll(Map.of(
-                        "DATABASE_URL", servers.databaseUrl(),
-                        "REDIS_URL", servers.redis().url(),
-                        "WEBSOCKET_PORT", Integer.toString(freePort()),
-                        "MANAGEMENT_PORT", Integer.toString(management),
-                        "WEBHOOK_URL", "http://127.0.0.1:" + receiverPort + "/",
-                        "WEBHOOK_SECRET", SECRET,
-                        "WALROUTE_HOOK_MARKETPLACE_ALLOW_NETWORKS", "127.0.0.0/8",
-                        "WALROUTE_AUDIT_URL", "jdbc:sqlite:" + servers.folder().resolve("walroute.db")));
+                        "DATABASE_URL",
+                        servers.databaseUrl(),
+                        "REDIS_URL",
+                        servers.redis().url(),
+                        "WEBSOCKET_PORT",
+                        Integer.toString(freePort()),
+                        "MANAGEMENT_PORT",
+                        Integer.toString(management),
+                        "WEBHOOK_URL",
+                        "http://127.0.0.1:" + receiverPort + "/",
+                        "WEBHOOK_SECRET",
+                        SECRET,
+                        "WALROUTE_HOOK_MARKETPLACE_ALLOW_NETWORKS",
+                        "127.0.0.0/8",
+                        "WALROUTE_AUDIT_URL",
+                        "jdbc:sqlite:" + servers.folder().resolve("walroute.db")));
         return builder.start();
     }
 
@@ -260,8 +269,8 @@ public final class Figures {
     }
 
     private static Process java(String... args) throws IOException {
-        List<String> command = new ArrayList<>(
-                List.of(javaCommand(), "-Xmx128m", "-cp", System.getProperty("java.class.path")));
+        List<String> command =
+                new ArrayList<>(List.of(javaCommand(), "-Xmx128m", "-cp", System.getProperty("java.class.path")));
         command.addAll(List.of(args));
         return new ProcessBuilder(command)
                 .redirectError(ProcessBuilder.Redirect.INHERIT)
