@@ -2,6 +2,7 @@ package io.walroute.store;
 
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.sql.Statement;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import javax.sql.DataSource;
@@ -43,8 +44,12 @@ abstract class Database {
     /** One line: what is wrong with which database, and the fix. */
     abstract String explain(Throwable e);
 
-    /** Makes concurrent definitions by several processes wait for each other, until the transaction ends. */
-    abstract String lockForDefinitions();
+    /**
+     * Begins a transaction that writes.
+     *
+     * @param withTables whether the store's tables are there; else they are about to be created
+     */
+    abstract void begin(Connection connection, Statement statement, boolean withTables) throws SQLException;
 
     /** The database's name, without secrets. */
     @Override
@@ -66,11 +71,15 @@ abstract class Database {
     private void execute(List<String> statements) throws SQLException {
         try (Connection connection = connectToWrite();
                 var statement = connection.createStatement()) {
-            statement.execute(lockForDefinitions());
+            begin(connection, statement, false);
             for (String each : statements) {
                 statement.execute(each);
             }
-            connection.commit();
+            if (connection.getAutoCommit()) {
+                statement.execute("COMMIT");
+            } else {
+                connection.commit();
+            }
         }
     }
 

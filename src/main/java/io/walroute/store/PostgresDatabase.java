@@ -3,6 +3,7 @@ package io.walroute.store;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
+import java.sql.Statement;
 import java.util.Properties;
 import javax.sql.DataSource;
 import org.postgresql.ds.PGSimpleDataSource;
@@ -76,9 +77,12 @@ final class PostgresDatabase extends Database {
         return false;
     }
 
+    /** IF NOT EXISTS alone doesn't keep two services that start together from creating the same table at once. */
     @Override
-    String lockForDefinitions() {
-        return "SELECT pg_advisory_xact_lock(" + DEFINITIONS_LOCK + ")";
+    void begin(Connection connection, Statement statement, boolean withTables) throws SQLException {
+        if (!withTables) {
+            statement.execute("SELECT pg_advisory_xact_lock(" + DEFINITIONS_LOCK + ")");
+        }
     }
 
     @Override

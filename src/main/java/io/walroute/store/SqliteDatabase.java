@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.sql.Statement;
 import javax.sql.DataSource;
 import org.sqlite.SQLiteConfig;
 import org.sqlite.SQLiteConfig.SynchronousMode;
@@ -48,9 +49,8 @@ final class SqliteDatabase extends Database {
         }
         SQLiteConfig config = common();
         config.setSynchronous(SynchronousMode.FULL);
-        // Deliberately not IMMEDIATE: the driver begins the next transaction as soon as it has committed one, so that
-        // an
-        // idle store would keep every other writer out. A deferred one waits for the lock at its first write.
+        // Deliberately not IMMEDIATE: the driver begins the next transaction right after a commit, so an idle store
+        // would keep every other writer out. See begin().
         config.setTransactionMode(TransactionMode.DEFERRED);
         // 32 MB of pages: the audit log's index by key is written all over, and what doesn't fit is written twice.
         config.setCacheSize(-32_000);
@@ -105,9 +105,18 @@ final class SqliteDatabase extends Database {
         }
     }
 
+    /**
+     * Takes the write lock at once, waiting for another process if need be. Taken later, by a transaction that has read
+     * before, it would be refused without a wait whenever another process has written in between.
+     */
     @Override
-    String lockForDefinitions() {
-        return "SELECT 1";
+    void begin(Connection connection, Statement statement, boolean withTables) throws SQLException {
+        if (withTables) {
+            statement.executeUpdate("UPDATE walroute_meta SET value = value WHERE key = ''");
+        } else {
+            connection.setAutoCommit(true); // ends the driver's own transaction
+            statement.execute("BEGIN IMMEDIATE");
+        }
     }
 
     @Override

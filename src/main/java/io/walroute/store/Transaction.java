@@ -4,6 +4,7 @@ import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
 import java.sql.Savepoint;
+import java.sql.Statement;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -16,17 +17,25 @@ import java.util.function.Predicate;
  * that its rows keep their order with those of other statements.
  */
 final class Transaction implements Store.Session {
+    private final Database database;
     private final Connection connection;
+    private final Statement begin;
     private final int batchRows;
     private final Map<String, PreparedStatement> prepared = new HashMap<>();
     private final Map<PreparedStatement, Integer> first = new LinkedHashMap<>();
     private PreparedStatement after;
     private int afterRows;
 
-    /** @param batchRows how many rows may gather in a batch: each holds its values in memory until it is sent */
-    Transaction(Connection connection, int batchRows) {
-        this.connection = connection;
-        this.batchRows = batchRows;
+    Transaction(Database database) throws SQLException {
+        this.database = database;
+        // Each row holds its values in memory until it is sent.
+        batchRows = database.batchRows();
+        connection = database.connectToWrite();
+        begin = connection.createStatement();
+    }
+
+    void begin() throws SQLException {
+        database.begin(connection, begin, true);
     }
 
     @Override

@@ -139,6 +139,7 @@ final class Writer {
     /** One transaction of all; if one of them is to blame for a failure, of all but that. */
     private Map<Entry, Exception> commit(List<Entry> current) throws SQLException {
         connect();
+        transaction.begin();
         try {
             for (Entry entry : current) {
                 entry.write.apply(transaction);
@@ -150,6 +151,7 @@ final class Writer {
                 throw e;
             }
             transaction.rollback();
+            transaction.begin();
             return commitAllButRefused(current);
         }
     }
@@ -176,7 +178,7 @@ final class Writer {
         }
         if (transaction == null) {
             database.defineAgainIfNew();
-            transaction = new Transaction(database.connectToWrite(), database.batchRows());
+            transaction = new Transaction(database);
         }
     }
 
