@@ -62,11 +62,11 @@ final class DebeziumReader {
     /** Empty for a record that has nothing to say by itself (the first half of a key change, an excluded table). */
     Optional<Item> read(SourceRecord record, Object mark) throws SQLException {
         if (!(record.value() instanceof Struct value)) {
-            return Optional.of(Item.boundary(mark));
+            return Optional.of(Item.boundary(Item.Kind.TICK, mark));
         }
         Field op = value.schema().field("op");
         if (op == null) {
-            return Optional.of(Item.boundary(mark)); // transaction metadata, the engine's own heartbeat
+            return Optional.of(Item.boundary(boundary(value), mark));
         }
         String operation = value.getString("op");
         return switch (operation) {
@@ -79,6 +79,14 @@ final class DebeziumReader {
                 throw new IllegalStateException(
                         "the engine sent an operation '" + operation + "', which it never should");
         };
+    }
+
+    /** Transaction metadata have a status; the engine's own heartbeat has none. */
+    private static Item.Kind boundary(Struct value) {
+        if (value.schema().field("status") == null) {
+            return Item.Kind.TICK;
+        }
+        return "END".equals(value.getString("status")) ? Item.Kind.END : Item.Kind.BEGIN;
     }
 
     private static Item message(Struct value, Object mark) {
@@ -165,8 +173,7 @@ final class DebeziumReader {
     }
 
     private static Item item(SourceRecord record, ChangeEvent event, long bytes) {
-        return new Item(
-                event, endpoint -> exchange((WalEndpoint) endpoint, record, event), null, null, bytes + OVERHEAD_BYTES);
+        return Item.change(event, endpoint -> exchange((WalEndpoint) endpoint, record, event), bytes + OVERHEAD_BYTES);
     }
 
     /**

@@ -8,6 +8,7 @@ import org.apache.camel.Exchange;
 /**
  * One thing that a {@link ChangeStream} yields.
  *
+ * @param kind what it is
  * @param change the row change; null for everything else
  * @param exchange makes the change's exchange, stock headers included; null without a change
  * @param heartbeat the content of a WAL heartbeat of ours that came back; null for everything else
@@ -15,12 +16,32 @@ import org.apache.camel.Exchange;
  *     of a transaction
  * @param bytes about how much memory the change takes
  */
-record Item(ChangeEvent change, Function<Endpoint, Exchange> exchange, String heartbeat, Object mark, long bytes) {
-    static Item boundary(Object mark) {
-        return new Item(null, null, null, mark, 0);
+record Item(
+        Kind kind,
+        ChangeEvent change,
+        Function<Endpoint, Exchange> exchange,
+        String heartbeat,
+        Object mark,
+        long bytes) {
+    enum Kind {
+        BEGIN,
+        CHANGE,
+        END,
+        /** A WAL heartbeat of ours that came back. */
+        HEARTBEAT,
+        /** A sign of life of the stream itself, which may come in the middle of a transaction. */
+        TICK
+    }
+
+    static Item change(ChangeEvent change, Function<Endpoint, Exchange> exchange, long bytes) {
+        return new Item(Kind.CHANGE, change, exchange, null, null, bytes);
+    }
+
+    static Item boundary(Kind kind, Object mark) {
+        return new Item(kind, null, null, null, mark, 0);
     }
 
     static Item heartbeat(String content, Object mark) {
-        return new Item(null, null, content, mark, 0);
+        return new Item(Kind.HEARTBEAT, null, null, content, mark, 0);
     }
 }

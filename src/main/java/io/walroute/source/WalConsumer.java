@@ -365,7 +365,10 @@ public class WalConsumer extends DefaultConsumer {
         private final CountDownLatch drained = new CountDownLatch(1);
         private volatile Thread owner;
         private volatile boolean waiting;
+        private volatile long drainSinceNanos;
         private volatile boolean draining;
+        // Whether a transaction's END is still to come: only then is everything before it confirmable.
+        private boolean inTransaction;
         private volatile boolean madeProgress;
         private volatile Throwable cause;
         // After this nothing is handed over nor confirmed: something in between was left out.
@@ -386,19 +389,36 @@ public class WalConsumer extends DefaultConsumer {
         public void handle(List<Item> items, ChangeStream.Confirmer confirmer) throws InterruptedException {
             owner = Thread.currentThread();
             if (finished) {
+                // The engine sends a confirmation to PostgreSQL when it polls again, which it has done now; closed
+                // sooner, it
+                // might break that off, and all of the last transaction would be repeated.
+                drained.countDown();
                 return;
             }
             for (Item item : items) {
-                awaitRoom(confirmer);
-                if (draining) {
+                if (mayStopHere()) {
                     break;
                 }
+                awaitRoom(confirmer);
                 take(item);
+                inTransaction = item.kind() == Item.Kind.BEGIN || inTransaction && item.kind() != Item.Kind.END;
             }
             confirm(confirmer);
-            if (draining) {
+            if (mayStopHere()) {
                 finishDraining(confirmer);
             }
+        }
+
+        /**
+         * A stop goes on to the end of the transaction that it finds, if half of the drain timeout suffices for that: one that
+         * is broken off comes again from its first row.
+         */
+        private boolean mayStopHere() {
+            return draining && (!inTransaction || System.nanoTime() - drainSinceNanos >= drainNanos() / 2);
+        }
+
+        private long drainNanos() {
+            return TimeUnit.MILLISECONDS.toNanos(endpoint.getDrainTimeout());
         }
 
         private void take(Item item) {
@@ -453,7 +473,7 @@ public class WalConsumer extends DefaultConsumer {
         }
 
         private void awaitRoom(ChangeStream.Confirmer confirmer) throws InterruptedException {
-            while (ledger.isFull() && !draining) {
+            while (ledger.isFull() && !mayStopHere()) {
                 confirm(confirmer);
                 if (ledger.isFull()) {
                     park();
@@ -490,8 +510,7 @@ public class WalConsumer extends DefaultConsumer {
         }
 
         private void finishDraining(ChangeStream.Confirmer confirmer) throws InterruptedException {
-            long end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(endpoint.getDrainTimeout());
-            while (!ledger.isEmpty() && System.nanoTime() < end) {
+            while (!ledger.isEmpty() && System.nanoTime() - drainSinceNanos < drainNanos()) {
                 park();
                 confirm(confirmer);
             }
@@ -499,15 +518,17 @@ public class WalConsumer extends DefaultConsumer {
             if (!ledger.isEmpty()) {
                 LOG.warn("Stopping with {}; PostgreSQL sends them again at the next start", whatIsHeld());
             }
-            drained.countDown();
         }
 
         /** Blocks until what is in flight is settled and confirmed, the drain timeout is over, or the stream has ended. */
         void drain() {
-            draining = true;
+            if (!draining) {
+                drainSinceNanos = System.nanoTime();
+                draining = true;
+            }
             wake();
-            long end = System.nanoTime()
-                    + TimeUnit.MILLISECONDS.toNanos(endpoint.getDrainTimeout())
+            long end = drainSinceNanos
+                    + drainNanos()
                     + WalConfiguration.TICK.multipliedBy(4).toNanos();
             try {
                 while (!ended() && System.nanoTime() < end && !drained.await(20, TimeUnit.MILLISECONDS)) {

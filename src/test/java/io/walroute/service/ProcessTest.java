@@ -83,7 +83,9 @@ class ProcessTest {
                         == 2000);
         assertThat(rig.receiver.requests())
                 .extracting(r -> r.header("webhook-id"))
-                .as("nothing is sent twice")
+                .as(
+                        "nothing is sent twice; the first process said: %s",
+                        Files.readString(rig.folder.resolve("first.log")))
                 .doesNotHaveDuplicates();
         assertThat(Files.readAllLines(log))
                 .isNotEmpty()
