@@ -191,7 +191,8 @@ public final class ChangeEvent {
         return new String(toJson(), StandardCharsets.UTF_8);
     }
 
-    // Accessors for Camel's Simple language, which calls getters: ${body.new[price_wei]}, ${body.operation}. None for booleans:
+    // Accessors for Camel's Simple language, which calls getters: ${body.new[price_wei]}, ${body.operation}. None for
+    // booleans:
     // ${body.replayed} finds replayed() itself, and beside an isReplayed() it would be ambiguous.
 
     public String getId() {

@@ -3,6 +3,7 @@ package io.walroute.cli;
 import io.walroute.settings.Settings;
 import io.walroute.slot.Finding;
 import io.walroute.slot.ReplicationCheck;
+import java.nio.file.Files;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
@@ -30,8 +31,19 @@ class RunCommand implements Callable<Integer> {
 
     final int run(boolean dev) throws Exception {
         Settings settings = session.settings();
+        checkRoutes(settings);
         checkDatabase(settings);
         return session.entryPoints().service().run(settings, dev);
+    }
+
+    private static void checkRoutes(Settings settings) {
+        if (!Files.isDirectory(settings.routes())) {
+            throw new Failure(
+                    Failure.MISCONFIGURED,
+                    "There is no folder " + settings.routes()
+                            + ". Start walroute in the folder that holds routes/, give --home,"
+                            + " or set walroute.routes");
+        }
     }
 
     /** What may pass by itself is waited for by the service; what somebody has to mend ends the start. */

@@ -96,8 +96,7 @@ public class HookComponent extends DefaultComponent {
     /** Only once the component has started: routes are made before that. */
     HookClient client(String name) {
         return clients.computeIfAbsent(
-                name,
-                first -> new HookClient(vertx, receivers.get(name), registry, resolver, lookups, httpOptions));
+                name, first -> new HookClient(vertx, receivers.get(name), registry, resolver, lookups, httpOptions));
     }
 
     ExecutorService continuing() {

@@ -14,6 +14,7 @@ import java.util.Map;
  * then in the context; {@code context.NAME} names a context field in any case.
  */
 final class Columns {
+    static final Columns NONE = new Columns(List.of(), Map.of());
     private static final String CONTEXT = "context.";
 
     private final List<Map<String, Object>> rows;

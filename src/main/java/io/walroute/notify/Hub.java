@@ -127,7 +127,8 @@ final class Hub {
                     }
                     rest();
                 }
-            } catch (SQLException | RuntimeException e) {
+            } catch (SQLException | RuntimeException | Error e) {
+                // Errors too (no memory, most likely): a dead hub would never send again.
                 if (stopping) {
                     return;
                 }
@@ -146,7 +147,7 @@ final class Hub {
         }
     }
 
-    private void retryLater(Exception e) {
+    private void retryLater(Throwable e) {
         String cause = e.getMessage() == null ? e.toString() : e.getMessage();
         if (problem == null) {
             LOG.warn("The frame log can't be read, WebSocket clients wait: {}", cause);
@@ -184,8 +185,7 @@ final class Hub {
         }
         FrameLog.Chunk chunk = log.tail(last);
         if (chunk.frames().isEmpty()) {
-            startAnewIfReplaced(log.bounds().newest());
-            return false;
+            return startAnewIfReplaced(log.bounds().newest());
         }
         for (Frame frame : chunk.frames()) {
             send(frame);
@@ -228,9 +228,9 @@ final class Hub {
     }
 
     /** A database that was restored, or whose file vanished, has a log of its own: positions begin again. */
-    private void startAnewIfReplaced(long newest) {
+    private boolean startAnewIfReplaced(long newest) {
         if (newest >= last) {
-            return;
+            return false;
         }
         LOG.warn(
                 "The frame log ends at {}, before position {}: it was replaced. Clients are told of a gap",
@@ -239,6 +239,8 @@ final class Hub {
         log.forget();
         last = 0;
         clients.forEach(client -> client.startAnew("the frame log was replaced; positions begin again"));
+        appended.set(true);
+        return true;
     }
 
     // ---- clients that are behind

@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import sun.misc.Signal;
 
 /** What the commands of the command line start. */
 public final class Commands {
@@ -21,8 +22,7 @@ public final class Commands {
     private Commands() {}
 
     /**
-     * Runs the service until the process is asked to end (Ctrl-C, SIGTERM); then drains it and ends the process with exit code
-     * 0, so that it never returns once the service runs.
+     * Runs the service until the process is asked to end (Ctrl-C, SIGTERM), and drains it then.
      *
      * @throws SettingsException if the service can't start; in one line, why
      */
@@ -35,18 +35,18 @@ public final class Commands {
             failure.initCause(e);
             throw failure;
         }
-        Runtime.getRuntime()
-                .addShutdownHook(new Thread(
-                        () -> {
-                            LOG.info("Stopping: finishing what is in flight");
-                            service.close();
-                            LOG.info("Stopped");
-                            // A signal's exit code is 143; a stop that lost nothing is a success.
-                            Runtime.getRuntime().halt(0);
-                        },
-                        "stop"));
+        var stop = new CountDownLatch(1);
+        // By signal handlers, not by a shutdown hook: after one the exit code would be the signal's (143), and a stop
+        // that lost
+        // nothing is a success.
+        for (String name : List.of("INT", "TERM")) {
+            Signal.handle(new Signal(name), signal -> stop.countDown());
+        }
         LOG.info("walroute runs; routes from {}", settings.routes());
-        new CountDownLatch(1).await();
+        stop.await();
+        LOG.info("Stopping: finishing what is in flight");
+        service.close();
+        LOG.info("Stopped");
         return 0;
     }
 
@@ -55,13 +55,13 @@ public final class Commands {
         Demo.run(
                 demo,
                 values -> {
-                    Settings settings = Settings.of(home, values);
+                    Settings settings = Settings.load(home, values);
                     try (var connection = settings.replicationTarget().connect()) {
                         var setup = new Setup(connection, settings.replicationTarget());
                         setup.apply(setup.plan(settings.wantedSetup()));
                     }
                 },
-                values -> new Running(Service.start(Settings.of(home, values), false)),
+                values -> new Running(Service.start(Settings.load(home, values), false)),
                 out);
         return 0;
     }

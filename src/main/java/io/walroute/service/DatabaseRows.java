@@ -24,9 +24,8 @@ final class DatabaseRows {
 
     /** Empty if there is no such row any more. Blocks. */
     Optional<Map<String, Object>> read(String schema, String table, Map<String, Object> key) throws SQLException {
-        String where = key.keySet().stream()
-                .map(column -> quote(column) + " = ?")
-                .collect(Collectors.joining(" AND "));
+        String where =
+                key.keySet().stream().map(column -> quote(column) + " = ?").collect(Collectors.joining(" AND "));
         String sql = "SELECT * FROM " + quote(schema) + "." + quote(table) + " WHERE " + where;
         try (var connection = database.getConnection();
                 var statement = connection.prepareStatement(sql)) {
@@ -47,7 +46,9 @@ final class DatabaseRows {
             String text = rows.getString(i);
             row.put(
                     columns.getColumnName(i),
-                    text == null ? null : PgType.of(columns.getColumnTypeName(i)).convert(text));
+                    text == null
+                            ? null
+                            : PgType.of(columns.getColumnTypeName(i)).convert(text));
         }
         return row;
     }

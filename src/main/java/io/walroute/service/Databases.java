@@ -24,7 +24,8 @@ final class Databases {
         config.setMaximumPoolSize(CONNECTIONS);
         config.setMinimumIdle(0);
         config.setConnectionTimeout(5_000);
-        // A database that is away for a moment must not stop the start: whoever needs it gets the error, and tries again.
+        // A database that is away for a moment must not stop the start: whoever needs it gets the error, and tries
+        // again.
         config.setInitializationFailTimeout(-1);
         return new HikariDataSource(config);
     }

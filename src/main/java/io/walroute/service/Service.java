@@ -108,8 +108,9 @@ public final class Service implements AutoCloseable {
         main.bind("audit", new AuditComponent(new AuditSettings(settings.auditKeep()), store));
         var deadLetters = new DeadLetterComponent(store);
         // Two instances that redrive from one store would overtake each other: only the one with the slot may.
-        deadLetters.setRedriving(
-                () -> walStatus().filter(wal -> wal.state() == WalStatus.State.STREAMING).isPresent());
+        deadLetters.setRedriving(() -> walStatus()
+                .filter(wal -> wal.state() == WalStatus.State.STREAMING)
+                .isPresent());
         main.bind("dead-letter", deadLetters);
         main.bind("store", store);
         main.bind("walroute", database);
@@ -127,8 +128,7 @@ public final class Service implements AutoCloseable {
         try {
             store = Store.open(new Store.Settings(settings.auditUrl()));
         } catch (SQLException e) {
-            throw new ServiceException(
-                    "walroute.audit.url: the audit log can't be opened: " + StartFailure.line(e), e);
+            throw new ServiceException("walroute.audit.url: the audit log can't be opened: " + StartFailure.line(e), e);
         }
     }
 
@@ -171,7 +171,8 @@ public final class Service implements AutoCloseable {
 
     /** walroute's own tables, if they lie in the database that is followed: following them would never end. */
     private String ownTables() {
-        if (store.isSqlite() || !settings.auditUrl().contains("/" + settings.databaseUrl().database())) {
+        if (store.isSqlite()
+                || !settings.auditUrl().contains("/" + settings.databaseUrl().database())) {
             return "";
         }
         return "public.audit_log,public.dead_letters,public.frames,public.walroute_meta";
@@ -313,7 +314,8 @@ public final class Service implements AutoCloseable {
         configureManagement(p);
         if (reload) {
             p.setProperty("camel.main.routes-reload-enabled", "true");
-            p.setProperty("camel.main.routes-reload-directory", settings.routes().toString());
+            p.setProperty(
+                    "camel.main.routes-reload-directory", settings.routes().toString());
             p.setProperty("camel.main.routes-reload-pattern", "*.camel.yaml");
             // Default: true, and then routes in Java never come back.
             p.setProperty("camel.main.routes-reload-remove-all-routes", "false");
@@ -331,7 +333,9 @@ public final class Service implements AutoCloseable {
         boolean loopback = isLoopback(settings.managementHost());
         p.setProperty("camel.management.enabled", "true");
         p.setProperty("camel.management.host", settings.managementHost());
-        p.setProperty("camel.management.port", Integer.toString(settings.managementPort().getAsInt()));
+        p.setProperty(
+                "camel.management.port",
+                Integer.toString(settings.managementPort().getAsInt()));
         p.setProperty("camel.management.health-check-enabled", "false"); // HealthPaths answers
         p.setProperty("camel.management.jolokia-enabled", Boolean.toString(loopback));
         p.setProperty("camel.management.jolokia-path", "/observe/jolokia");
@@ -362,6 +366,10 @@ public final class Service implements AutoCloseable {
             main.start();
             CamelContext camel = main.getCamelContext();
             ChangeConversions.register(camel);
+            if (notify != null) {
+                camel.getComponent(
+                        "notify"); // routes name topics as they come: without this, the first change would start it
+            }
             var server = camel.hasService(ManagementHttpServer.class);
             if (server != null) {
                 new HealthPaths(health).mount(server.getRouter());
@@ -408,7 +416,10 @@ public final class Service implements AutoCloseable {
         Optional<WalStatus> found = walStatus();
         if (found.isEmpty()) {
             return new Health.Check(
-                    "wal", Health.Status.DOWN, "no route reads from wal:. Is routes/router.camel.yaml there?", Map.of());
+                    "wal",
+                    Health.Status.DOWN,
+                    "no route reads from wal:. Is routes/router.camel.yaml there?",
+                    Map.of());
         }
         WalStatus status = found.get();
         Map<String, Object> details = new LinkedHashMap<>();

@@ -46,7 +46,8 @@ final class StartFailure {
 
     /** Camel doesn't always tell; a route's id is written in one file only. Null if none is found. */
     private static String fileOf(String routeId, Path routes) {
-        Pattern id = Pattern.compile("^\\s*id:\\s*[\"']?" + Pattern.quote(routeId) + "[\"']?\\s*(#.*)?$", Pattern.MULTILINE);
+        Pattern id = Pattern.compile(
+                "^- route:\\s*\\n\\s*id:\\s*[\"']?" + Pattern.quote(routeId) + "[\"']?\\s*(#.*)?$", Pattern.MULTILINE);
         try (Stream<Path> files = Files.list(routes)) {
             for (Path file : files.sorted().toList()) {
                 if (id.matcher(Files.readString(file)).find()) {

@@ -24,8 +24,7 @@ public final class TableRoute implements Processor {
         var change = exchange.getMessage().getBody(ChangeEvent.class);
         CamelContext camel = exchange.getContext();
         Optional<String> route = known.computeIfAbsent(
-                change.qualifiedTable(),
-                table -> startsAtTable(camel, table) ? Optional.of(table) : Optional.empty());
+                change.qualifiedTable(), table -> startsAtTable(camel, table) ? Optional.of(table) : Optional.empty());
         if (route.isPresent()) {
             exchange.getMessage().setHeader(HEADER, route.get());
         } else {

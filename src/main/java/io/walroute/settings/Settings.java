@@ -25,8 +25,9 @@ import java.util.TreeMap;
  * <p>Immutable. Values of the receivers ({@link #hooks()}) are handed over as written: whoever runs them checks them.
  */
 public final class Settings {
-    private static final Set<TableName> FULL_BY_DEFAULT =
-            Set.of(new TableName("public", "listings"), new TableName("public", "ens_names"));
+    // A list: a set's order, and with it that of setup's steps, would change from run to run.
+    private static final List<TableName> FULL_BY_DEFAULT =
+            List.of(new TableName("public", "listings"), new TableName("public", "ens_names"));
 
     private final Path home;
     private final RawSettings raw;

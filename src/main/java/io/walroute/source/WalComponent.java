@@ -32,7 +32,9 @@ public class WalComponent extends DebeziumComponent<PostgresConnectorEmbeddedDeb
         super.doInit();
         // The driver imposes the JVM's zone on the session, and ranges of timestamps come as the session prints them.
         if (!TimeZone.getDefault().hasSameRules(UTC)) {
-            LOG.info("The JVM's time zone was {} and is now UTC, as values are", TimeZone.getDefault().getID());
+            LOG.info(
+                    "The JVM's time zone was {} and is now UTC, as values are",
+                    TimeZone.getDefault().getID());
             TimeZone.setDefault(UTC);
         }
         ChangeConversions.register(getCamelContext());

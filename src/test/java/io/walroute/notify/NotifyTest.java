@@ -22,6 +22,7 @@ import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Path;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -458,7 +459,7 @@ class NotifyTest {
         Service service = start();
         sendAndWait(service, TOPIC, inserts(1, 10));
         var log = new FrameLog(store);
-        log.prune(java.time.Instant.now(), Duration.ofHours(1), 4);
+        log.prune(Instant.now(), Duration.ofHours(1), 4);
         WsClient client = connect(service);
 
         for (String lost : List.of("5", "11", "x", "-1")) {
@@ -487,6 +488,56 @@ class NotifyTest {
         WsClient client = connect(start());
 
         assertThat(client.subscribe("s1", TOPIC)).isEqualTo("1500");
+    }
+
+    @Test
+    void a_log_that_was_replaced_brings_a_gap_and_then_the_new_logs_frames() throws Exception {
+        Service service = start();
+        sendAndWait(service, TOPIC, inserts(1, 300));
+        WsClient client = connect(service);
+        client.subscribe("s1", TOPIC);
+        store.write(
+                session -> {
+                    session.statement("DELETE FROM frames").executeUpdate();
+                    session.statement("DELETE FROM sqlite_sequence").executeUpdate();
+                },
+                Duration.ofSeconds(10));
+
+        sendAndWait(service, TOPIC, inserts(301, 303));
+
+        JsonNode gap = client.next();
+        assertThat(type(gap)).isEqualTo("gap");
+        assertThat(gap.path("reason").asText()).contains("replaced");
+        List<JsonNode> frames = client.until(frame -> ids(List.of(frame)).equals(List.of(303L)));
+        assertThat(ids(frames)).isEqualTo(range(301, 303));
+        assertThat(positions(frames)).isEqualTo(range(1, 3));
+    }
+
+    @Test
+    void a_client_that_falls_behind_what_is_kept_is_told_of_a_gap_and_gets_the_rest() throws Exception {
+        Service service = start(settings().queueFrames(10).queueBytes(20_000));
+        WsClient client = WsClient.paused(service.port());
+        open.add(client);
+        client.send("{'type':'subscribe','id':'s1','topic':'" + TOPIC + "'}");
+        await().until(() -> service.meter("walroute.notify.subscriptions") == 1);
+        String text = "x".repeat(20_000);
+        for (long i = 1; i <= 2000; i += 100) {
+            sendAndWait(service, TOPIC, inserts(i, i + 99, "t", text));
+        }
+        new FrameLog(store).prune(Instant.now(), Duration.ofHours(1), 50);
+
+        client.read();
+
+        List<JsonNode> frames =
+                client.until(frame -> position(frame) == 2000 && type(frame).equals("event"));
+        List<JsonNode> gaps =
+                frames.stream().filter(frame -> type(frame).equals("gap")).toList();
+        assertThat(gaps)
+                .singleElement()
+                .satisfies(gap -> assertThat(gap.path("reason").asText()).contains("no longer kept"));
+        int at = frames.indexOf(gaps.get(0));
+        assertThat(ids(frames.subList(0, at))).isEqualTo(range(1, at - 1));
+        assertThat(ids(frames.subList(at, frames.size()))).isEqualTo(range(1951, 2000));
     }
 
     // ---- many clients, slow clients

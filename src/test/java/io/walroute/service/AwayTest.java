@@ -40,7 +40,8 @@ class AwayTest {
         awaitCached("listings:201");
         await().atMost(Duration.ofSeconds(30)).until(() -> rig.slotHasConfirmed(position));
         assertThat(rig.count("audit_log")).isEqualTo(201);
-        await().atMost(Duration.ofSeconds(30)).until(() -> rig.deadLetters("hook").size() == 201);
+        await().atMost(Duration.ofSeconds(30))
+                .until(() -> rig.deadLetters("hook").size() == 201);
         assertThat(rig.deadLetters("cache")).isEmpty();
         assertThat(rig.deadLetters("notify")).isEmpty();
         // An open circuit is the sink's trouble, not the service's: still ready.
@@ -65,9 +66,13 @@ class AwayTest {
         rig.redis = Redis.start(port);
         awaitCached("listings:1");
         awaitCached("listings:3");
-        await().atMost(Duration.ofSeconds(30)).until(() -> rig.deadLetters("cache").isEmpty());
+        await().atMost(Duration.ofSeconds(30))
+                .until(() -> rig.deadLetters("cache").isEmpty());
         try (var redis = rig.redis()) {
-            assertThat(ServiceRig.JSON.readTree(redis.sync().get("listings:1")).at("/price_wei").asText())
+            assertThat(ServiceRig.JSON
+                            .readTree(redis.sync().get("listings:1"))
+                            .at("/price_wei")
+                            .asText())
                     .isEqualTo("2");
             assertThat(redis.sync().get("listings:2")).isNull();
         }

@@ -38,7 +38,8 @@ class MarketplaceTest {
     private static void awaitCached(String key, String member, String value) {
         await(key).atMost(Duration.ofSeconds(10)).until(() -> {
             String json = get(key);
-            return json != null && ServiceRig.JSON.readTree(json).path(member).asText().equals(value);
+            return json != null
+                    && ServiceRig.JSON.readTree(json).path(member).asText().equals(value);
         });
     }
 
@@ -66,7 +67,8 @@ class MarketplaceTest {
         var created = rig.subscribe("listings.created", "{\"seller_address\":\"0xaa\"}");
         var repriced = rig.subscribe("listings.price_changed", "{\"id\":1001}");
         var removed = rig.subscribe("listings.removed", "{}");
-        rig.db.execute("INSERT INTO listings(id, seller_address, price_wei, status) VALUES (1001, '0xaa', 5, 'active')");
+        rig.db.execute(
+                "INSERT INTO listings(id, seller_address, price_wei, status) VALUES (1001, '0xaa', 5, 'active')");
         awaitCached("listings:1001", "price_wei", "5");
         rig.db.execute("UPDATE listings SET status = 'paused' WHERE id = 1001");
         rig.db.execute("UPDATE listings SET price_wei = 123456789012345678901234567890 WHERE id = 1001");
@@ -140,9 +142,12 @@ class MarketplaceTest {
                 transfer.asReplayed(),
                 java.util.Map.of("table", "ens_names", "operation", "UPDATE", "replayRoute", "write-backs"));
         // A control that the lane has worked off what was sent: a later change of the same name behind it.
-        rig.db.execute("INSERT INTO listings(id, token_id, seller_address, status) VALUES (1042, 't4', '0xa', 'active')");
+        rig.db.execute(
+                "INSERT INTO listings(id, token_id, seller_address, status) VALUES (1042, 't4', '0xa', 'active')");
         awaitCached("listings:1042", "status", "active");
-        await().during(Duration.ofSeconds(1)).atMost(Duration.ofSeconds(5)).until(() -> status(1041).equals("active"));
+        await().during(Duration.ofSeconds(1))
+                .atMost(Duration.ofSeconds(5))
+                .until(() -> status(1041).equals("active"));
         assertThat(rig.deadLetters("write-backs")).isEmpty();
     }
 
@@ -158,11 +163,14 @@ class MarketplaceTest {
                 .findFirst()
                 .orElseThrow();
         // Made before the transfer's commit, as far as the row tells.
-        rig.db.execute("INSERT INTO listings(id, token_id, seller_address, status, updated_at) VALUES (1051, 't5', '0xa',"
-                + " 'active', now() - interval '1 day')");
+        rig.db.execute(
+                "INSERT INTO listings(id, token_id, seller_address, status, updated_at) VALUES (1051, 't5', '0xa',"
+                        + " 'active', now() - interval '1 day')");
         var template = rig.service().camelContext().createProducerTemplate();
         send(template, transfer.asReplayed());
-        await().during(Duration.ofSeconds(1)).atMost(Duration.ofSeconds(5)).until(() -> status(1051).equals("active"));
+        await().during(Duration.ofSeconds(1))
+                .atMost(Duration.ofSeconds(5))
+                .until(() -> status(1051).equals("active"));
         template.sendBodyAndHeaders(
                 "direct:router",
                 transfer.asReplayed(),
@@ -174,7 +182,8 @@ class MarketplaceTest {
         template.sendBodyAndHeaders(
                 "direct:router",
                 event,
-                java.util.Map.of("table", event.table(), "operation", event.operation().name()));
+                java.util.Map.of(
+                        "table", event.table(), "operation", event.operation().name()));
     }
 
     private static boolean isTransfer(JsonNode event, String token) {
@@ -193,12 +202,11 @@ class MarketplaceTest {
                 "INSERT INTO ens_names(token_id, name, owner_address) VALUES ('t6', 'w.eth', '0xa')",
                 "INSERT INTO listings(id, token_id, seller_address, status, price_wei) VALUES (1061, 't6', '0xa', 'active', 1),"
                         + " (1062, 't6', '0xa', 'active', 1), (1063, 't6', '0xa', 'active', 1)");
-        rig.db.execute(
-                "INSERT INTO opensea_events(event_type, token_id, payload) VALUES"
-                        + " ('listing', 't6', '{\"listing_id\": 1063, \"price_wei\": \"99999999999999999999\"}'),"
-                        + " ('cancel', 't6', '{\"listing_id\": 1062}'),"
-                        + " ('transfer', 't7', '{\"to\": \"0xnobody\"}'),"
-                        + " ('sale', 't6', '{\"listing_id\": 1061, \"buyer\": \"0xbuyer\"}')");
+        rig.db.execute("INSERT INTO opensea_events(event_type, token_id, payload) VALUES"
+                + " ('listing', 't6', '{\"listing_id\": 1063, \"price_wei\": \"99999999999999999999\"}'),"
+                + " ('cancel', 't6', '{\"listing_id\": 1062}'),"
+                + " ('transfer', 't7', '{\"to\": \"0xnobody\"}'),"
+                + " ('sale', 't6', '{\"listing_id\": 1061, \"buyer\": \"0xbuyer\"}')");
         await().atMost(Duration.ofSeconds(10)).untilAsserted(() -> {
             assertThat(status(1061)).isEqualTo("sold");
             assertThat(status(1062)).isEqualTo("cancelled");
@@ -213,7 +221,8 @@ class MarketplaceTest {
     void a_table_without_a_route_is_audited_and_cached_if_it_has_a_key() {
         rig.db.execute("INSERT INTO plain VALUES (1, 'x')", "INSERT INTO keyless VALUES ('y')");
         awaitCached("plain:1", "v", "x");
-        await().until(() -> rig.audit().stream().anyMatch(e -> e.at("/table").asText().equals("keyless")));
+        await().until(() ->
+                rig.audit().stream().anyMatch(e -> e.at("/table").asText().equals("keyless")));
         rig.db.execute("TRUNCATE plain");
         awaitGone("plain:1");
     }

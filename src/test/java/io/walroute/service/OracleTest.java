@@ -61,7 +61,8 @@ class OracleTest {
                     "CREATE PUBLICATION grails_publication FOR TABLE o_default, o_full, o_wide");
             rig.startReady();
             write(rig, seed);
-            rig.db.execute("CREATE TABLE o_end(id int PRIMARY KEY)", "ALTER PUBLICATION grails_publication ADD TABLE o_end");
+            rig.db.execute(
+                    "CREATE TABLE o_end(id int PRIMARY KEY)", "ALTER PUBLICATION grails_publication ADD TABLE o_end");
             rig.db.execute("INSERT INTO o_end VALUES (1)");
             try (var redis = rig.redis()) {
                 await().atMost(Duration.ofSeconds(60)).until(() -> redis.sync().get("o_end:1") != null);
@@ -75,7 +76,9 @@ class OracleTest {
                 }
             }
             assertAudit(rig, seed);
-            assertThat(rig.count("dead_letters")).as("dead letters, seed %d", seed).isZero();
+            assertThat(rig.count("dead_letters"))
+                    .as("dead letters, seed %d", seed)
+                    .isZero();
         }
     }
 
@@ -144,17 +147,17 @@ class OracleTest {
             return "UPDATE " + table + " SET n = nextval('o_commits'), v = " + value + " WHERE id = " + id;
         }
         if (kind < 84) {
-            return "UPDATE " + table + " SET n = nextval('o_commits'), id = " + random.nextInt(KEYS) + " WHERE id = " + id;
+            return "UPDATE " + table + " SET n = nextval('o_commits'), id = " + random.nextInt(KEYS) + " WHERE id = "
+                    + id;
         }
         return kind < 98 ? "DELETE FROM " + table + " WHERE id = " + id : "TRUNCATE " + table;
     }
 
-    private static Map<String, JsonNode> cached(io.lettuce.core.api.sync.RedisCommands<String, String> redis, String table)
-            throws Exception {
+    private static Map<String, JsonNode> cached(
+            io.lettuce.core.api.sync.RedisCommands<String, String> redis, String table) throws Exception {
         Map<String, JsonNode> entries = new TreeMap<>();
         for (String key : redis.keys(table + ":*")) {
-            var row = (com.fasterxml.jackson.databind.node.ObjectNode)
-                    ServiceRig.JSON.readTree(redis.get(key));
+            var row = (com.fasterxml.jackson.databind.node.ObjectNode) ServiceRig.JSON.readTree(redis.get(key));
             assertThat(row.remove("_version")).as(key).isNotNull();
             entries.put(key, row);
         }
@@ -182,15 +185,18 @@ class OracleTest {
         List<JsonNode> audit = rig.audit().stream()
                 .filter(e -> !e.at("/table").asText().equals("o_end"))
                 .toList();
-        assertThat(audit).extracting(e -> e.at("/id").asText()).as("seed %d", seed).doesNotHaveDuplicates();
+        assertThat(audit)
+                .extracting(e -> e.at("/id").asText())
+                .as("seed %d", seed)
+                .doesNotHaveDuplicates();
         // Each committed change once: the trigger's log is the multiset of what was committed.
         Map<String, Integer> expected = new TreeMap<>();
         try (var c = rig.db.connect();
                 var s = c.createStatement();
                 var r = s.executeQuery("SELECT t, op, id, n, xid FROM o_log")) {
             while (r.next()) {
-                String change = r.getString(1) + " " + r.getString(2) + " " + r.getString(3) + " " + r.getString(4) + " "
-                        + r.getString(5);
+                String change = r.getString(1) + " " + r.getString(2) + " " + r.getString(3) + " " + r.getString(4)
+                        + " " + r.getString(5);
                 expected.merge(change, 1, Integer::sum);
             }
         }
@@ -198,8 +204,13 @@ class OracleTest {
         for (JsonNode e : audit) {
             String op = e.at("/operation").asText();
             String id = op.equals("TRUNCATE") ? "null" : e.at("/key/id").asText();
-            String n = op.equals("INSERT") || op.equals("UPDATE") ? e.at("/new/n").asText() : "null";
-            found.merge(e.at("/table").asText() + " " + op + " " + id + " " + n + " " + e.at("/xid").asText(), 1, Integer::sum);
+            String n =
+                    op.equals("INSERT") || op.equals("UPDATE") ? e.at("/new/n").asText() : "null";
+            found.merge(
+                    e.at("/table").asText() + " " + op + " " + id + " " + n + " "
+                            + e.at("/xid").asText(),
+                    1,
+                    Integer::sum);
         }
         assertThat(found).as("seed %d", seed).isEqualTo(expected);
         assertCommitOrder(audit, seed);

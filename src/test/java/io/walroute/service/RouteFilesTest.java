@@ -103,7 +103,9 @@ class RouteFilesTest {
         for (Path file : files()) {
             for (Object entry : (List<?>) yaml(file)) {
                 if (((Map<?, ?>) entry).get("route") instanceof Map<?, ?> route) {
-                    assertThat(loaded).as(file.toString()).contains(route.get("id").toString());
+                    assertThat(loaded)
+                            .as(file.toString())
+                            .contains(route.get("id").toString());
                 }
             }
         }

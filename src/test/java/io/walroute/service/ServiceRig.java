@@ -79,7 +79,8 @@ final class ServiceRig implements AutoCloseable {
     /** Starts and waits until a change would get through. */
     ServiceRig startReady() {
         start();
-        await().atMost(Duration.ofSeconds(30)).until(() -> service.health().report().isReady());
+        await().atMost(Duration.ofSeconds(30))
+                .until(() -> service.health().report().isReady());
         return this;
     }
 
@@ -189,7 +190,9 @@ final class ServiceRig implements AutoCloseable {
         }
 
         List<JsonNode> ofType(String type) {
-            return frames.stream().filter(f -> f.path("type").asText().equals(type)).toList();
+            return frames.stream()
+                    .filter(f -> f.path("type").asText().equals(type))
+                    .toList();
         }
 
         void close() {

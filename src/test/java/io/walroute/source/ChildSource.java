@@ -42,7 +42,8 @@ final class ChildSource {
     }
 
     /** The child's standard output, once it has ended. */
-    static List<String> run(WalRig of, int changes, long pauseMicros, String... jvmOptions) throws IOException, InterruptedException {
+    static List<String> run(WalRig of, int changes, long pauseMicros, String... jvmOptions)
+            throws IOException, InterruptedException {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(List.of(jvmOptions));

@@ -34,12 +34,14 @@ class SourceJvmTest {
 
     @Test
     void values_do_not_depend_on_the_zone_that_the_jvm_was_started_in() throws Exception {
-        rig = new WalRig("CREATE TABLE t(id int PRIMARY KEY, z timestamptz, a timestamptz[], r tstzrange, l timestamp)");
+        rig = new WalRig(
+                "CREATE TABLE t(id int PRIMARY KEY, z timestamptz, a timestamptz[], r tstzrange, l timestamp)");
         rig.db.execute("INSERT INTO t VALUES (1, '2026-01-31 12:00:00.123456+00', '{2026-07-01 00:30:00+00}',"
                 + " '[2026-01-31 12:00:00+00,)', '2026-03-29 02:30:00')");
         List<String> lines = ChildSource.run(rig, 1, 0, "-Duser.timezone=America/New_York");
         assertThat(lines.get(1)).isEqualTo("received 1 in zone America/New_York");
-        var row = ChangeEvent.fromJson(lines.get(0).getBytes(StandardCharsets.UTF_8)).newRow();
+        var row = ChangeEvent.fromJson(lines.get(0).getBytes(StandardCharsets.UTF_8))
+                .newRow();
         assertThat(row.get("z")).isEqualTo("2026-01-31T12:00:00.123456Z");
         assertThat(row.get("a")).hasToString("[\"2026-07-01T00:30:00.000000Z\"]");
         assertThat(row.get("r").toString()).contains("12:00:00+00");
@@ -59,7 +61,6 @@ class SourceJvmTest {
         var made = rig.make(
                 1, "INSERT INTO t VALUES (1, '\\x00ff10', 1.1, ARRAY['1 year 2 days 03:00'::interval], '2026-02-01')");
         assertThat(made.get(0).newRow())
-                .isEqualTo(Map.of(
-                        "id", 1L, "b", "AP8Q", "f", 1.1, "i", List.of("P1Y2DT3H"), "d", "2026-02-01"));
+                .isEqualTo(Map.of("id", 1L, "b", "AP8Q", "f", 1.1, "i", List.of("P1Y2DT3H"), "d", "2026-02-01"));
     }
 }
