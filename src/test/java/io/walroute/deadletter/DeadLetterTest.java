@@ -16,6 +16,7 @@ import io.walroute.change.Version;
 import io.walroute.store.Store;
 import io.walroute.testing.Postgres;
 import java.nio.file.Path;
+import java.sql.DriverManager;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -23,11 +24,13 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
 import java.util.stream.IntStream;
 import org.apache.camel.Exchange;
+import org.apache.camel.ProducerTemplate;
 import org.apache.camel.builder.RouteBuilder;
 import org.apache.camel.impl.DefaultCamelContext;
 import org.junit.jupiter.api.AfterEach;
@@ -57,9 +60,11 @@ class DeadLetterTest {
     Path folder;
 
     private String url;
+    private String laneOptions = "";
     private Store store;
     private DefaultCamelContext camel;
     private DeadLetters letters;
+    private ProducerTemplate template;
     private final SimpleMeterRegistry meters = new SimpleMeterRegistry();
     private final List<String> delivered = Collections.synchronizedList(new ArrayList<>());
     private volatile Consumer<Exchange> sink = exchange -> {};
@@ -94,7 +99,7 @@ class DeadLetterTest {
             @Override
             public void configure() {
                 from("direct:in").to("lanes:cache");
-                from("lanes:cache?parkUri=dead-letter:cache")
+                from("lanes:cache?parkUri=dead-letter:cache" + laneOptions)
                         .routeId("cache")
                         .errorHandler(deadLetterChannel("dead-letter:lane")
                                 .deadLetterHandleNewException(false)
@@ -116,12 +121,13 @@ class DeadLetterTest {
                             var event = exchange.getMessage().getBody(ChangeEvent.class);
                             delivered.add(event.keyText() + "@" + event.lsn().value());
                         });
-                from("dead-letter:cache?delay=100&" + options)
+                from("dead-letter:cache?" + (options.contains("delay=") ? "" : "delay=100&") + options)
                         .routeId("redrive")
                         .to("lanes:cache");
             }
         });
         camel.start();
+        template = camel.createProducerTemplate();
         letters = camel.getComponent("dead-letter", DeadLetterComponent.class).letters();
     }
 
@@ -146,31 +152,33 @@ class DeadLetterTest {
 
     private void sendWith(Map<String, Object> headers, ChangeEvent... events) throws Exception {
         var open = new AtomicInteger();
-        try (var template = camel.createProducerTemplate()) {
-            for (ChangeEvent event : events) {
-                audit(event);
-                Settlement settlement = () -> {
-                    open.incrementAndGet();
-                    return new Settlement.Hold() {
-                        @Override
-                        public void release() {
-                            open.decrementAndGet();
-                        }
-
-                        @Override
-                        public void fail(Throwable cause) {
-                            cause.printStackTrace();
-                        }
-                    };
-                };
-                template.send("direct:in", exchange -> {
-                    exchange.setProperty(Settlement.PROPERTY, settlement);
-                    exchange.getMessage().setHeaders(new LinkedHashMap<>(headers));
-                    exchange.getMessage().setBody(event);
-                });
-            }
+        for (ChangeEvent event : events) {
+            submit(headers, event, open);
         }
-        await().until(() -> open.get() == 0);
+        await().atMost(Duration.ofSeconds(20)).until(() -> open.get() == 0);
+    }
+
+    private void submit(Map<String, Object> headers, ChangeEvent event, AtomicInteger open) {
+        audit(event);
+        Settlement settlement = () -> {
+            open.incrementAndGet();
+            return new Settlement.Hold() {
+                @Override
+                public void release() {
+                    open.decrementAndGet();
+                }
+
+                @Override
+                public void fail(Throwable cause) {
+                    cause.printStackTrace();
+                }
+            };
+        };
+        template.send("direct:in", exchange -> {
+            exchange.setProperty(Settlement.PROPERTY, settlement);
+            exchange.getMessage().setHeaders(new LinkedHashMap<>(headers));
+            exchange.getMessage().setBody(event);
+        });
     }
 
     private void audit(ChangeEvent event) {
@@ -350,6 +358,59 @@ class DeadLetterTest {
         await().atMost(Duration.ofSeconds(20)).until(() -> letters.count(DeadLetterFilter.ALL) == 0);
         assertThat(topics)
                 .containsExactly("a " + update(1, 1).id(), "b " + update(1, 1).id());
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"sqlite", "postgresql"})
+    void a_small_lane_that_spills_before_a_flaky_sink_delivers_each_change_in_its_keys_order(String kind)
+            throws Exception {
+        long seed = System.nanoTime();
+        System.out.println("seed " + seed);
+        var random = new Random(seed);
+        laneOptions = "&whenFull=park&size=20";
+        open(kind, "delay=50&schedule=20ms,...", 1);
+        sink = exchange -> {
+            synchronized (random) {
+                if (random.nextInt(4) == 0) {
+                    throw new IllegalStateException("flaky");
+                }
+                if (random.nextInt(20) == 0) {
+                    throw new Unavailable();
+                }
+            }
+        };
+        var open = new AtomicInteger();
+        long parked = 0;
+        for (int i = 1; i <= 1500; i++) {
+            submit(Map.of(), update(i % 40, i), open);
+            if (i % 50 == 0) {
+                parked += letters.count(DeadLetterFilter.ALL);
+                await().until(() -> open.get() < 20);
+            }
+        }
+        await().atMost(Duration.ofSeconds(60)).until(() -> open.get() == 0);
+        assertThat(parked).as("seen parked").isPositive();
+        sink = exchange -> {};
+        await().atMost(Duration.ofSeconds(60)).until(() -> letters.count(DeadLetterFilter.ALL) == 0);
+        assertThat(delivered).as("seed %d", seed).doesNotHaveDuplicates().hasSize(1500);
+        assertInOrderPerKey();
+    }
+
+    @Test
+    void while_the_store_can_not_be_written_nothing_that_failed_is_settled() throws Exception {
+        open("sqlite", "schedule=1h", 0);
+        failFor(event -> true);
+        var open = new AtomicInteger();
+        try (var other = DriverManager.getConnection(url);
+                var lock = other.createStatement()) {
+            lock.execute("BEGIN EXCLUSIVE");
+            submit(Map.of(), update(1, 1), open);
+            await().atMost(Duration.ofSeconds(20)).until(() -> store.problem().isPresent());
+            assertThat(open).hasValue(1);
+            lock.execute("ROLLBACK");
+        }
+        await().atMost(Duration.ofSeconds(20)).until(() -> open.get() == 0);
+        assertThat(letters.count(DeadLetterFilter.ALL)).isEqualTo(1);
     }
 
     @ParameterizedTest
