@@ -34,7 +34,7 @@ final class Housekeeping implements AutoCloseable {
         thread.setDaemon(true);
         return thread;
     });
-    private volatile Lsn settledUpTo;
+    private volatile Lsn settledUpTo = Lsn.ZERO;
 
     Housekeeping(Settings settings, DataSource database, Store store, Optional<RowCacheComponent> cache) {
         this.settings = settings;
@@ -44,10 +44,10 @@ final class Housekeeping implements AutoCloseable {
     }
 
     void start() {
-        timer.scheduleWithFixedDelay(this::run, PERIOD_S, PERIOD_S, TimeUnit.SECONDS);
+        timer.scheduleWithFixedDelay(this::run, 5, PERIOD_S, TimeUnit.SECONDS);
     }
 
-    /** Everything before it is acknowledged; null as long as that is unknown. */
+    /** Everything before it is acknowledged; {@link Lsn#ZERO} as long as that is unknown. */
     Lsn settledUpTo() {
         return settledUpTo;
     }

@@ -10,6 +10,7 @@ import io.walroute.audit.AuditComponent;
 import io.walroute.audit.AuditSettings;
 import io.walroute.cache.CacheSettings;
 import io.walroute.cache.RowCacheComponent;
+import io.walroute.change.Lsn;
 import io.walroute.deadletter.DeadLetterComponent;
 import io.walroute.hook.HookComponent;
 import io.walroute.hook.HookSettings;
@@ -71,7 +72,7 @@ public final class Service implements AutoCloseable {
     private RowCacheComponent cache;
     private NotifyComponent notify;
     private HookComponent hook;
-    private Housekeeping housekeeping;
+    private volatile Housekeeping housekeeping;
 
     private Service(Settings settings) {
         this.settings = settings;
@@ -105,7 +106,9 @@ public final class Service implements AutoCloseable {
         bindSinks();
         lanes.setDisabled(String.join(",", off));
         main.bind("lanes", lanes);
-        main.bind("audit", new AuditComponent(new AuditSettings(settings.auditKeep()), store));
+        var audit = new AuditComponent(new AuditSettings(settings.auditKeep()), store);
+        audit.setUnsettledFrom(() -> housekeeping == null ? Lsn.ZERO : housekeeping.settledUpTo());
+        main.bind("audit", audit);
         var deadLetters = new DeadLetterComponent(store);
         // Two instances that redrive from one store would overtake each other: only the one with the slot may.
         deadLetters.setRedriving(() -> walStatus()
