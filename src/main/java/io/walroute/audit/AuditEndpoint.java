@@ -42,6 +42,6 @@ public final class AuditEndpoint extends DefaultEndpoint {
 
     @Override
     public Consumer createConsumer(Processor processor) {
-        throw new UnsupportedOperationException("audit:log can't be read by a route. Use: walroute replay");
+        throw new UnsupportedOperationException("audit:log can't begin a route: it only takes changes");
     }
 }

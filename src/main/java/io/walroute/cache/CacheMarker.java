@@ -41,16 +41,14 @@ final class CacheMarker {
                     MarkerState state = state(found);
                     if (found.isEmpty()) {
                         LOG.warn(
-                                "The cache in Redis at {} was emptied or is new: rows that don't change are missing from"
-                                        + " it. Run: walroute backfill --table T for each cached table",
+                                "The cache in Redis at {} was emptied or is new: a row is missing from it until it changes",
                                 server);
                         return commands.hset(KEY, fields("needed"));
                     }
                     if (state == MarkerState.FOREIGN) {
                         LOG.warn(
                                 "The cache in Redis at {} was filled by {}, this is {}. Give this one a Redis (or a"
-                                        + " database in it) of its own; or empty it and run: walroute backfill --table T for each"
-                                        + " cached table",
+                                        + " database in it) of its own, or empty it",
                                 server,
                                 text(found, IDENTITY),
                                 identity);

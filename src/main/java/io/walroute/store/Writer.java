@@ -29,6 +29,8 @@ final class Writer {
     /** As many as keep a transaction of audit rows at some 60 ms on this project's bench. */
     private static final int MOST_WRITES = 4000;
 
+    private static final Duration TURN = Duration.ofSeconds(2);
+    private static final Duration OTHERS_TURN = Duration.ofMillis(110);
     private static final Duration FIRST_BACKOFF = Duration.ofMillis(100);
     private static final Duration LONGEST_BACKOFF = Duration.ofSeconds(5);
     private static final Logger LOG = LoggerFactory.getLogger(Store.class);
@@ -48,6 +50,7 @@ final class Writer {
     private final CountDownLatch closeAsked = new CountDownLatch(1);
     private boolean closed;
     private volatile boolean givenUp;
+    private long othersTurnNanos = System.nanoTime(); // the writer's own
     private volatile String problem;
     private long problemSinceNanos;
 
@@ -95,6 +98,7 @@ final class Writer {
             while (take(current)) {
                 writeUntilDone(current);
                 current.clear();
+                letOthersIn();
             }
         } finally {
             refuseAll(current);
@@ -102,11 +106,27 @@ final class Writer {
         }
     }
 
+    /**
+     * SQLite's lock is not fair: who waits for it asks every 100 ms at most, and finds it taken as long as one transaction
+     * follows the other. A command must get through all the same.
+     */
+    private void letOthersIn() {
+        long now = System.nanoTime();
+        if (database.isSqlite() && now - othersTurnNanos > TURN.toNanos()) {
+            pause(OTHERS_TURN);
+            othersTurnNanos = System.nanoTime();
+        }
+    }
+
     /** Waits for writes; false once the store is closed and none is left. */
     private boolean take(List<Entry> current) {
         while (!givenUp && !(closeAsked.getCount() == 0 && queue.isEmpty())) {
             try {
+                long asked = System.nanoTime();
                 current.add(queue.take());
+                if (System.nanoTime() - asked > OTHERS_TURN.toNanos()) {
+                    othersTurnNanos = System.nanoTime(); // they had it
+                }
                 queue.drainTo(current, MOST_WRITES - 1);
                 return true;
             } catch (InterruptedException notByUs) {

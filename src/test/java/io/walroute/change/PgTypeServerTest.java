@@ -194,11 +194,14 @@ class PgTypeServerTest {
         }
     }
 
+    /** Beyond about the year 290,000 the server's own extract(epoch …) rounds, and is no oracle any more. */
+    private static final long LAST_EXACT_EPOCH_S = 9_000_000_000_000L;
+
     private static String timestamp(Random random) {
         // From 4714-11-24 BC to 294276 at most; half of them near our days.
         long seconds = random.nextBoolean()
                 ? random.nextLong(-5_000_000_000L, 5_000_000_000L)
-                : random.nextLong(-210_866_803_200L, 9_224_318_015_999L);
+                : random.nextLong(-210_866_803_200L, LAST_EXACT_EPOCH_S);
         int micros = random.nextInt(3) == 0 ? 0 : random.nextInt(1_000_000);
         return "(timestamp 'epoch' + make_interval(days => " + seconds / 86_400 + ", secs => " + seconds % 86_400
                 + ") + interval '" + micros + " microseconds')";
