@@ -46,6 +46,8 @@ public final class Logging extends ContextAwareBase implements Configurator {
         Logger root = context.getLogger(Logger.ROOT_LOGGER_NAME);
         root.setLevel(verbose ? Level.INFO : Level.WARN);
         context.getLogger("io.walroute").setLevel(verbose ? Level.DEBUG : Level.INFO);
+        // In dev: which routes were loaded anew.
+        context.getLogger("org.apache.camel.support.RouteWatcherReloadStrategy").setLevel(Level.INFO);
         if (!verbose) {
             // They print their whole configuration, and warn about keys that are Debezium's.
             context.getLogger("org.apache.kafka").setLevel(Level.ERROR);
