@@ -1,6 +1,7 @@
 package io.walroute.lanes;
 
 import io.walroute.change.Settlement;
+import java.util.concurrent.RejectedExecutionException;
 import org.apache.camel.AsyncCallback;
 import org.apache.camel.Exchange;
 import org.apache.camel.support.DefaultAsyncProducer;
@@ -33,10 +34,17 @@ class LanesProducer extends DefaultAsyncProducer {
         return true;
     }
 
-    /** An earlier change failed: until the source starts again, nothing may overtake it. */
+    /**
+     * A change failed: until the source starts again, nothing may overtake it. What is left out here must not look settled
+     * either, as it may come before the one that failed.
+     */
     private static boolean willComeAgain(Exchange exchange) {
         Settlement settlement = exchange.getProperty(Settlement.PROPERTY, Settlement.class);
-        return settlement != null && settlement.isFailed();
+        if (settlement == null || !settlement.isFailed()) {
+            return false;
+        }
+        settlement.hold().fail(new RejectedExecutionException("another change failed, the stream starts again"));
+        return true;
     }
 
     private void send(Delivery delivery) throws InterruptedException {

@@ -38,6 +38,9 @@ public final class TableRoute implements Processor {
     }
 
     private static boolean startsAtTable(CamelContext camel, String table) {
+        if (table.startsWith("_")) {
+            return false; // the routes' own addresses begin so: a table must not be led into one of them
+        }
         String uri = "direct://" + table;
         for (Route route : camel.getRoutes()) {
             if (route.getEndpoint().getEndpointUri().equals(uri)) {

@@ -138,7 +138,7 @@ class MarketplaceTest {
         send(template, transfer);
         send(template, transfer.asReplayed());
         template.sendBodyAndHeaders(
-                "direct:router",
+                "direct:_router",
                 transfer.asReplayed(),
                 java.util.Map.of("table", "ens_names", "operation", "UPDATE", "replayRoute", "write-backs"));
         // A control that the lane has worked off what was sent: a later change of the same name behind it.
@@ -172,7 +172,7 @@ class MarketplaceTest {
                 .atMost(Duration.ofSeconds(5))
                 .until(() -> status(1051).equals("active"));
         template.sendBodyAndHeaders(
-                "direct:router",
+                "direct:_router",
                 transfer.asReplayed(),
                 java.util.Map.of("table", "ens_names", "operation", "UPDATE", "replayRoute", "write-backs"));
         await().until(() -> status(1051).equals("ended"));
@@ -180,7 +180,7 @@ class MarketplaceTest {
 
     private static void send(org.apache.camel.ProducerTemplate template, ChangeEvent event) {
         template.sendBodyAndHeaders(
-                "direct:router",
+                "direct:_router",
                 event,
                 java.util.Map.of(
                         "table", event.table(), "operation", event.operation().name()));
@@ -214,6 +214,25 @@ class MarketplaceTest {
                     .isEqualTo("99999999999999999999");
             assertThat(rig.db.query("SELECT owner_address FROM ens_names WHERE token_id = 't6'"))
                     .isEqualTo("0xbuyer");
+        });
+    }
+
+    @Test
+    void of_two_events_on_one_record_the_later_commit_wins_however_soon_it_follows() {
+        rig.db.execute(
+                "INSERT INTO ens_names(token_id, name, owner_address) VALUES ('t8', 'v.eth', '0xa')",
+                "INSERT INTO listings(id, token_id, seller_address, status, price_wei) VALUES (1081, 't8', '0xa', 'active', 1)");
+        rig.db.execute(
+                "INSERT INTO opensea_events(event_type, token_id, payload) VALUES ('transfer', 't8', '{\"to\": \"0xb\"}')",
+                "INSERT INTO opensea_events(event_type, token_id, payload) VALUES ('transfer', 't8', '{\"to\": \"0xc\"}')",
+                "INSERT INTO opensea_events(event_type, token_id, payload) VALUES ('listing', 't8',"
+                        + " '{\"listing_id\": 1081, \"price_wei\": \"7\"}')",
+                "INSERT INTO opensea_events(event_type, token_id, payload) VALUES ('sale', 't8',"
+                        + " '{\"listing_id\": 1081, \"buyer\": \"0xd\"}')");
+        await().atMost(Duration.ofSeconds(10)).untilAsserted(() -> {
+            assertThat(rig.db.query("SELECT owner_address FROM ens_names WHERE token_id = 't8'"))
+                    .isEqualTo("0xd");
+            assertThat(status(1081)).isIn("sold", "ended");
         });
     }
 
