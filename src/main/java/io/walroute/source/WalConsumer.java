@@ -441,8 +441,11 @@ public class WalConsumer extends DefaultConsumer {
         }
 
         private void routed(Exchange exchange, ChangeEvent change, Settlement.Hold hold) {
-            if (exchange.isFailed()) {
-                Throwable failure = exchange.getException();
+            // Rolled back counts as failed, too: a route that says so hasn't done with the change.
+            if (exchange.isFailed() || exchange.isRollbackOnly()) {
+                Throwable failure = exchange.getException() != null
+                        ? exchange.getException()
+                        : new IllegalStateException("the route rolled the change back");
                 logFailure(exchange, change, failure);
                 hold.fail(failure);
             } else {

@@ -11,7 +11,7 @@ import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.camel.component.debezium.DebeziumConstants;
-import org.apache.kafka.common.errors.TimeoutException;
+import org.apache.kafka.connect.errors.RetriableException;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayNameGeneration;
@@ -64,7 +64,7 @@ class WalConsumerTest {
         var failures = new AtomicInteger(3);
         rig.start(e -> {
             if (failures.getAndDecrement() > 0) {
-                throw new TimeoutException("a retriable Kafka exception, which the engine would swallow");
+                throw new RetriableException("a retriable Kafka exception, which the engine would swallow");
             }
             rig.collect(e);
         });
