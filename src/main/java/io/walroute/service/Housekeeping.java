@@ -84,7 +84,8 @@ final class Housekeeping implements AutoCloseable {
 
     private Lsn oldestParked(String sink) throws SQLException {
         return store.read(connection -> {
-            try (var query = connection.prepareStatement("SELECT lsn FROM dead_letters WHERE sink = ?")) {
+            try (var query =
+                    connection.prepareStatement("SELECT lsn FROM dead_letters WHERE sink = ? AND state = 'parked'")) {
                 query.setString(1, sink);
                 var rows = query.executeQuery();
                 Lsn oldest = null;

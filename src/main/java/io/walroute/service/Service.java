@@ -90,7 +90,7 @@ public final class Service implements AutoCloseable {
         try {
             service.start(reload);
             return service;
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
             service.close();
             throw e;
         }
@@ -175,7 +175,9 @@ public final class Service implements AutoCloseable {
     /** walroute's own tables, if they lie in the database that is followed: following them would never end. */
     private String ownTables() {
         if (store.isSqlite()
-                || !settings.auditUrl().contains("/" + settings.databaseUrl().database())) {
+                || !settings.auditUrl()
+                        .split("\\?", 2)[0]
+                        .equals(settings.databaseUrl().jdbcUrl())) {
             return "";
         }
         return "public.audit_log,public.dead_letters,public.frames,public.walroute_meta";
@@ -479,14 +481,17 @@ public final class Service implements AutoCloseable {
         if (housekeeping != null) {
             housekeeping.close();
         }
-        main.stop();
-        if (database != null) {
-            database.close();
+        try {
+            main.stop();
+        } finally {
+            if (database != null) {
+                database.close();
+            }
+            // Last: what was in flight until now may still be written into it.
+            if (store != null) {
+                store.close();
+            }
+            meters.close();
         }
-        // Last: what was in flight until now may still be written into it.
-        if (store != null) {
-            store.close();
-        }
-        meters.close();
     }
 }
