@@ -1,5 +1,6 @@
 package io.walroute.deadletter;
 
+import io.walroute.change.ChangeContext;
 import io.walroute.change.ChangeEvent;
 import io.walroute.change.ChangeHeaders;
 import io.walroute.change.ChangeProperties;
@@ -210,13 +211,14 @@ final class DeadLetterConsumer extends DefaultConsumer {
             case FAILED -> allowed = Math.max(1, allowed / 2);
             case DEAD -> {
                 allowed = Math.max(1, allowed / 2);
-                LOG.warn(
-                        "Change {} of table {} at {} had its last attempt for {} and is dead. See: walroute dead-letters show {}",
-                        taken.event().id(),
-                        taken.event().qualifiedTable(),
-                        taken.event().lsn(),
-                        sink,
-                        parked.id());
+                try (var context = ChangeContext.of(taken.event(), getRouteId())) {
+                    LOG.warn(
+                            "Change {} of table {} at {} had its last attempt for {} and is dead. See: walroute dead-letters list",
+                            taken.event().id(),
+                            taken.event().qualifiedTable(),
+                            taken.event().lsn(),
+                            sink);
+                }
             }
             case NOT_TRIED -> {
                 allowed = 1;

@@ -1,5 +1,6 @@
 package io.walroute.deadletter;
 
+import io.walroute.change.ChangeContext;
 import io.walroute.change.ChangeEvent;
 import io.walroute.change.ChangeProperties;
 import java.time.Duration;
@@ -15,10 +16,14 @@ import org.slf4j.LoggerFactory;
 final class DeadLetterProducer extends DefaultAsyncProducer {
     private static final Logger LOG = LoggerFactory.getLogger(DeadLetterProducer.class);
     /** Parked without an attempt it is due at once: if the sink takes nothing, its consumer pauses as a whole. */
+    private static final Duration LOG_EVERY = Duration.ofSeconds(1);
+
     private static final Duration UNTRIED = Duration.ZERO;
 
     private final DeadLetterEndpoint endpoint;
     private final DeadLetterComponent component;
+    private long loggedNanos;
+    private long unsaid;
 
     DeadLetterProducer(DeadLetterEndpoint endpoint, DeadLetterComponent component) {
         super(endpoint);
@@ -85,16 +90,28 @@ final class DeadLetterProducer extends DefaultAsyncProducer {
                 + ". A step that changes the body belongs into a route of its own, called by enrich");
     }
 
-    private static void log(String sink, ChangeEvent event, Failure failure) {
-        if (failure.attempts() > 0) {
-            LOG.debug(
-                    "Parked change {} of {} at {} for {} after {} attempts: {}",
+    /** Said at most once a second: a sink that is away fails thousands. Runs on the store's thread, which alone counts. */
+    private void log(String sink, ChangeEvent event, Failure failure) {
+        if (failure.attempts() == 0) {
+            return; // the lane or the circuit has said why nothing is tried
+        }
+        long now = System.nanoTime();
+        if (loggedNanos != 0 && now - loggedNanos < LOG_EVERY.toNanos()) {
+            unsaid++;
+            return;
+        }
+        try (var context = ChangeContext.of(event, failure.route())) {
+            LOG.warn(
+                    "Parked change {} of {} at {} for {} after {} attempts{}: {}",
                     event.id(),
                     event.qualifiedTable(),
                     event.lsn(),
                     sink,
                     failure.attempts(),
+                    unsaid == 0 ? "" : ", and " + unsaid + " more since the last such line",
                     failure.cause());
         }
+        loggedNanos = now;
+        unsaid = 0;
     }
 }

@@ -1,5 +1,6 @@
 package io.walroute.lanes;
 
+import io.walroute.change.ChangeContext;
 import io.walroute.change.ChangeEvent;
 import io.walroute.change.ChangeProperties;
 import io.walroute.change.Settlement;
@@ -101,10 +102,21 @@ final class Delivery {
                         + (body == null
                                 ? "without body"
                                 : "of type " + body.getClass().getSimpleName());
-        return what + " of table " + claim.table() + (claim.wholeTable() ? "" : ", key hash " + keyHash());
+        return what + " of table " + claim.table()
+                + (claim.wholeTable() ? "" : ", key hash " + ChangeContext.keyHash(claim.key()));
     }
 
-    private String keyHash() {
-        return Integer.toHexString(claim.key().hashCode());
+    /** The logging context of a warning about this delivery; nothing if it is no change. */
+    AutoCloseableContext context(String lane) {
+        if (body instanceof ChangeEvent event) {
+            return ChangeContext.of(event, lane)::close;
+        }
+        return () -> {};
+    }
+
+    /** One that closes without a checked exception. */
+    interface AutoCloseableContext extends AutoCloseable {
+        @Override
+        void close();
     }
 }

@@ -173,7 +173,7 @@ final class Lane {
             marks.parked(delivery);
         }
         if (spilledSinceFull++ == 0) {
-            LOG.warn("lanes:{} parks changes: {}", name, fullness());
+            warnOfOldest("parks changes");
         }
     }
 
@@ -237,7 +237,18 @@ final class Lane {
         if (now - fullSinceNanos > LOG_STALL_AFTER_NANOS
                 && (stallLoggedNanos == 0 || now - stallLoggedNanos > LOG_STALL_EVERY_NANOS)) {
             stallLoggedNanos = now;
-            LOG.warn("lanes:{} lets its senders wait: {}", name, fullness());
+            warnOfOldest("lets its senders wait");
+        }
+    }
+
+    private void warnOfOldest(String what) {
+        Iterator<Delivery> oldest = held.iterator();
+        if (!oldest.hasNext()) {
+            LOG.warn("lanes:{} {}: {}", name, what, fullness());
+            return;
+        }
+        try (var context = oldest.next().context(name)) {
+            LOG.warn("lanes:{} {}: {}", name, what, fullness());
         }
     }
 
@@ -385,12 +396,14 @@ final class Lane {
             }
             case FAILED -> {
                 if (!delivery.doomed) {
-                    LOG.warn(
-                            "lanes:{}: {} was neither delivered nor parked ({} behind it fail too): {}",
-                            name,
-                            delivery,
-                            behind,
-                            String.valueOf(cause));
+                    try (var context = delivery.context(name)) {
+                        LOG.warn(
+                                "lanes:{}: {} was neither delivered nor parked ({} behind it fail too): {}",
+                                name,
+                                delivery,
+                                behind,
+                                String.valueOf(cause));
+                    }
                 }
                 delivery.hold.fail(cause);
             }

@@ -48,9 +48,19 @@ final class DatabaseRows {
                     columns.getColumnName(i),
                     text == null
                             ? null
-                            : PgType.of(columns.getColumnTypeName(i)).convert(text));
+                            : PgType.of(typeName(columns.getColumnTypeName(i))).convert(text));
         }
         return row;
+    }
+
+    /** The driver calls an integer with a sequence as CREATE TABLE does, though there is no such type. */
+    private static String typeName(String byDriver) {
+        return switch (byDriver) {
+            case "smallserial" -> "int2";
+            case "serial" -> "int4";
+            case "bigserial" -> "int8";
+            default -> byDriver;
+        };
     }
 
     private static String quote(String identifier) {

@@ -19,7 +19,6 @@ import io.walroute.notify.NotifyComponent;
 import io.walroute.notify.NotifySettings;
 import io.walroute.settings.Settings;
 import io.walroute.settings.SettingsException;
-import io.walroute.source.ChangeConversions;
 import io.walroute.source.TextConverter;
 import io.walroute.source.WalComponent;
 import io.walroute.source.WalConsumer;
@@ -118,6 +117,9 @@ public final class Service implements AutoCloseable {
         main.bind("store", store);
         main.bind("walroute", database);
         main.bind("tableRoute", tableRoute);
+        main.bind(
+                "forgetTableRoutes",
+                new ForgetTableRoutes()); // Camel finds it; added after the start, it would hear nothing
         main.bind("context", new ContextBean());
         main.bind(MicrometerConstants.METRICS_REGISTRY_NAME, meters);
         describeHealth();
@@ -370,7 +372,6 @@ public final class Service implements AutoCloseable {
         try {
             main.start();
             CamelContext camel = main.getCamelContext();
-            ChangeConversions.register(camel);
             if (notify != null) {
                 camel.getComponent(
                         "notify"); // routes name topics as they come: without this, the first change would start it
@@ -379,7 +380,6 @@ public final class Service implements AutoCloseable {
             if (server != null) {
                 new HealthPaths(health).mount(server.getRouter());
             }
-            camel.getManagementStrategy().addEventNotifier(new ForgetTableRoutes());
             housekeeping = new Housekeeping(settings, database, store, Optional.ofNullable(cache));
             housekeeping.start();
         } catch (SettingsException e) {

@@ -1,5 +1,6 @@
 package io.walroute.source;
 
+import io.walroute.change.ChangeContext;
 import io.walroute.change.ChangeEvent;
 import io.walroute.change.Settlement;
 import java.sql.Connection;
@@ -25,7 +26,6 @@ import org.apache.camel.api.management.ManagedResource;
 import org.apache.camel.support.DefaultConsumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import org.slf4j.MDC;
 
 /**
  * Follows the slot and hands each change to the route, in commit order, without waiting for the one before; confirms to
@@ -454,24 +454,13 @@ public class WalConsumer extends DefaultConsumer {
         }
 
         private void logFailure(Exchange exchange, ChangeEvent change, Throwable failure) {
-            MDC.put("table", change.qualifiedTable());
-            MDC.put(
-                    "keyHash",
-                    Integer.toHexString(String.valueOf(change.keyText()).hashCode()));
-            MDC.put("eventId", change.id());
-            MDC.put("lsn", change.lsn().toString());
-            MDC.put("route", exchange.getFromRouteId());
-            try {
+            try (var context = ChangeContext.of(change, exchange.getFromRouteId())) {
                 LOG.warn(
                         "{} of {} at {} failed and isn't acknowledged: {}",
                         change.operation(),
                         change.qualifiedTable(),
                         change.lsn(),
                         line(failure));
-            } finally {
-                for (String key : List.of("table", "keyHash", "eventId", "lsn", "route")) {
-                    MDC.remove(key);
-                }
             }
         }
 

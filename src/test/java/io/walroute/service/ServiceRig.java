@@ -76,6 +76,19 @@ final class ServiceRig implements AutoCloseable {
         return this;
     }
 
+    /** As {@code dev} starts it, on a copy of the routes that a test may edit. */
+    ServiceRig startReloading(Path routes) {
+        environment.put("WALROUTE_ROUTES", routes.toString());
+        service = Service.start(Settings.load(Path.of("").toAbsolutePath(), environment), true);
+        awaitReady();
+        return this;
+    }
+
+    private void awaitReady() {
+        await().atMost(Duration.ofSeconds(30))
+                .until(() -> service.health().report().isReady());
+    }
+
     /** Starts and waits until a change would get through. */
     ServiceRig startReady() {
         start();

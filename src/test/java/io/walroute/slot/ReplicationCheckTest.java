@@ -237,14 +237,12 @@ class ReplicationCheckTest {
     }
 
     @Test
-    void a_heartbeat_stands_in_the_wal_and_the_server_tells_who_it_is() throws Exception {
+    void any_role_is_told_which_server_it_is() throws Exception {
         String role = "plain_" + database.name();
         database.execute("CREATE ROLE " + role + " LOGIN PASSWORD 'postgres'");
         try (Connection connection = target(role).connect()) {
             ServerInfo before = ServerInfo.read(connection);
-            var lsn = Heartbeat.emit(connection, "7");
 
-            assertThat(lsn).isGreaterThan(before.walPosition());
             assertThat(before.timeline()).isEqualTo(1);
             assertThat(before.majorVersion()).isEqualTo(18);
             assertThat(before.standby()).isFalse();
