@@ -11,6 +11,14 @@ final class Holds implements Settlement {
     final AtomicInteger failed = new AtomicInteger();
     final AtomicReference<Throwable> cause = new AtomicReference<>();
 
+    /** Whether the stream that the change came by is ending. */
+    volatile boolean streamFailed;
+
+    @Override
+    public boolean isFailed() {
+        return streamFailed;
+    }
+
     @Override
     public Hold hold() {
         taken.incrementAndGet();

@@ -228,6 +228,18 @@ class LanesTest {
     }
 
     @Test
+    void while_its_stream_ends_a_change_is_left_out_and_never_looks_settled() throws Exception {
+        context.start(r -> r.from("lanes:cache").process(sink));
+        var holds = new Holds();
+        holds.streamFailed = true;
+        Exchange sent = context.send("cache", context.change("1", "c1"), holds);
+        assertThat(sent.isFailed()).isFalse();
+        assertThat(holds.failed).hasValue(1);
+        assertThat(holds.released).hasValue(0);
+        assertThat(sink.begun()).isEmpty();
+    }
+
+    @Test
     void a_sender_that_is_interrupted_while_it_waits_gets_a_failed_exchange_and_a_failed_hold() throws Exception {
         context.start(r -> r.from("lanes:cache?size=1").process(sink));
         context.send("cache", context.change("1", "c1"));

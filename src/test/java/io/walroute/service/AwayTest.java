@@ -3,6 +3,9 @@ package io.walroute.service;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
 import io.walroute.testing.Receiver;
 import io.walroute.testing.Redis;
 import java.time.Duration;
@@ -10,6 +13,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayNameGeneration;
 import org.junit.jupiter.api.DisplayNameGenerator.ReplaceUnderscores;
 import org.junit.jupiter.api.Test;
+import org.slf4j.LoggerFactory;
 
 /** One sink is away: it parks its share, and nobody else notices. */
 @DisplayNameGeneration(ReplaceUnderscores.class)
@@ -33,6 +37,10 @@ class AwayTest {
     void a_dead_webhook_receiver_leaves_cache_audit_and_slot_moving() throws Exception {
         rig = new ServiceRig();
         rig.receiver.otherwise(Receiver.Answer.status(503));
+        var logger = (Logger) LoggerFactory.getLogger("io.walroute.deadletter.DeadLetterProducer");
+        var warnings = new ListAppender<ILoggingEvent>();
+        warnings.start();
+        logger.addAppender(warnings);
         rig.startReady();
         rig.db.execute("INSERT INTO listings(id, seller_address) SELECT g, '0xa' FROM generate_series(1, 200) g");
         String position = rig.walPosition();
@@ -44,6 +52,14 @@ class AwayTest {
                 .until(() -> rig.deadLetters("hook").size() == 201);
         assertThat(rig.deadLetters("cache")).isEmpty();
         assertThat(rig.deadLetters("notify")).isEmpty();
+        logger.detachAppender(warnings);
+        assertThat(warnings.list)
+                .as("what is parked is said, though not for each change")
+                .hasSizeBetween(1, 60)
+                .allSatisfy(warning -> assertThat(warning.getMDCPropertyMap())
+                        .containsEntry("table", "listings")
+                        .containsEntry("route", "hook")
+                        .containsKeys("keyHash", "eventId", "lsn"));
         // An open circuit is the sink's trouble, not the service's: still ready.
         assertThat(rig.management("/observe/health/ready").statusCode()).isEqualTo(200);
         assertThat(rig.management("/observe/health").body()).contains("DEGRADED");

@@ -47,6 +47,7 @@ final class ServiceRig implements AutoCloseable {
     final Path folder;
     final int managementPort = freePort();
     Redis redis = Redis.start();
+    private RedisClient redisClient;
     private Service service;
 
     ServiceRig(String... ddl) throws Exception {
@@ -111,7 +112,10 @@ final class ServiceRig implements AutoCloseable {
     // ---------------------------------------------------------------- what arrived
 
     StatefulRedisConnection<String, String> redis() {
-        return RedisClient.create(redis.url()).connect();
+        if (redisClient == null) {
+            redisClient = RedisClient.create(redis.url());
+        }
+        return redisClient.connect();
     }
 
     /** Rows of the audit log as JSON events, in seq order. */
@@ -224,6 +228,9 @@ final class ServiceRig implements AutoCloseable {
     @Override
     public void close() throws IOException {
         stop();
+        if (redisClient != null) {
+            redisClient.shutdown();
+        }
         receiver.close();
         redis.close();
         db.query("SELECT pg_drop_replication_slot('" + slot + "') FROM pg_replication_slots WHERE slot_name = '" + slot
