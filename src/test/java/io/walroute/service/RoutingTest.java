@@ -151,6 +151,12 @@ class RoutingTest {
         send("listings", Operation.DELETE, null);
         assertCounts(5, 3, 4, 0, 0);
         assertThat(topics()).containsExactly("listings.created", "listings.price_changed", "listings.removed");
+        assertThat(notices.getExchanges()
+                        .get(1)
+                        .getMessage()
+                        .getBody(ChangeEvent.class)
+                        .changedColumns())
+                .containsExactly("price_wei");
     }
 
     @Test
@@ -172,6 +178,13 @@ class RoutingTest {
         send("ens_names", Operation.DELETE, null);
         assertCounts(4, 1, 0, 1, 0);
         assertThat(topics()).containsExactly("names.transferred");
+        assertThat(writeBacks
+                        .getExchanges()
+                        .get(0)
+                        .getMessage()
+                        .getBody(ChangeEvent.class)
+                        .changedColumns())
+                .containsExactly("owner_address");
     }
 
     @Test
