@@ -1,5 +1,6 @@
 package io.walroute.cli;
 
+import io.walroute.admin.ApiException;
 import io.walroute.settings.SettingsException;
 import io.walroute.slot.Finding;
 import io.walroute.slot.SlotException;
@@ -32,7 +33,10 @@ public final class Cli {
                 .addSubcommand(new DemoCommand(session))
                 .addSubcommand(new SimulateCommand(session))
                 .addSubcommand(new CommandLine(new DeadLettersCommand())
-                        .addSubcommand(new DeadLettersCommand.ListCommand(session)));
+                        .addSubcommand(new DeadLettersCommand.ListCommand(session))
+                        .addSubcommand(new DeadLettersCommand.ShowCommand(session))
+                        .addSubcommand(new DeadLetterChange.Redrive(session))
+                        .addSubcommand(new DeadLetterChange.Discard(session)));
         addHelp(commands);
         commands.getCommandSpec().addOption(versionOption());
         commands.setOut(new PrintWriter(out, true, StandardCharsets.UTF_8))
@@ -98,6 +102,10 @@ public final class Cli {
         }
         if (e instanceof SettingsException settings) {
             return new Failure(Failure.MISCONFIGURED, settings.problems(), e);
+        }
+        if (e instanceof ApiException api) {
+            boolean wrong = api.status() == 400;
+            return new Failure(wrong ? Failure.MISCONFIGURED : Failure.FAILED, List.of(api.getMessage()), e);
         }
         if (e instanceof SlotException slot) {
             boolean passing = slot.finding().kind() == Finding.Kind.UNREACHABLE;

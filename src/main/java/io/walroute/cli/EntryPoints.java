@@ -6,6 +6,7 @@ import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /** What the commands start: given to them, so that the command line knows neither Camel nor the stores. */
 public record EntryPoints(ServiceRun service, DemoRun demo, DeadLetters deadLetters) {
@@ -31,9 +32,18 @@ public record EntryPoints(ServiceRun service, DemoRun demo, DeadLetters deadLett
         int run(Path home, DemoSettings settings, PrintStream out) throws Exception;
     }
 
-    @FunctionalInterface
+    /**
+     * The dead letters without the service, by its database. Queries, bodies and answers are those of
+     * {@code /api/dead-letters}.
+     */
     public interface DeadLetters {
-        /** What is parked, oldest first: each as members in the order they are shown, values as JSON knows them. */
-        List<Map<String, Object>> list(Settings settings) throws Exception;
+        /** Those that failed last first: each as members in the order they are shown, values as JSON knows them. */
+        List<Map<String, Object>> list(Settings settings, Map<String, String> query) throws Exception;
+
+        Optional<Map<String, Object>> show(Settings settings, long id) throws Exception;
+
+        Map<String, Object> redrive(Settings settings, Map<String, Object> body) throws Exception;
+
+        Map<String, Object> discard(Settings settings, Map<String, Object> body) throws Exception;
     }
 }

@@ -40,12 +40,16 @@ final class TextTable {
         return line.toString().stripTrailing();
     }
 
-    /** One line, without control characters: a cause may hold what a receiver answered. */
+    /** Without control characters: a cause may hold what a receiver answered. */
+    static String oneLine(Object value) {
+        return value.toString().replaceAll("[\\p{Cntrl}\\s]+", " ");
+    }
+
     private static String text(Object value) {
         if (value == null) {
             return "";
         }
-        String text = value.toString().replaceAll("[\\p{Cntrl}\\s]+", " ");
+        String text = oneLine(value);
         return text.length() <= MAX_WIDTH ? text : text.substring(0, MAX_WIDTH - 1) + "…";
     }
 }

@@ -1,17 +1,21 @@
 package io.walroute.deadletter;
 
 import io.micrometer.core.instrument.MeterRegistry;
-import io.micrometer.core.instrument.MultiGauge;
-import io.micrometer.core.instrument.MultiGauge.Row;
-import io.micrometer.core.instrument.Tags;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import io.walroute.change.ChangeEvent;
+import io.walroute.deadletter.DeadLetter.State;
 import io.walroute.store.Store;
 import java.sql.SQLException;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
+import java.util.function.Function;
+import java.util.stream.Collectors;
 import org.apache.camel.Endpoint;
 import org.apache.camel.support.DefaultComponent;
 import org.apache.camel.support.service.ServiceHelper;
@@ -28,11 +32,16 @@ public final class DeadLetterComponent extends DefaultComponent {
     private static final int COUNT_SECONDS = 10;
 
     private final Map<String, Schedule> schedules = new ConcurrentHashMap<>();
+    private final Map<String, DeadLetterConsumer> consumers = new ConcurrentHashMap<>();
+    private final FailureLog failures = new FailureLog(LOG);
     private Store store;
     private DeadLetters letters;
     private BooleanSupplier redriving = () -> true;
-    private MultiGauge gauge;
-    private ScheduledExecutorService counting;
+    private Function<String, Optional<String>> sinkProblem = sink -> Optional.empty();
+    private Map<String, String> scheduleOverrides = Map.of();
+    private DeadLetterMeters meters;
+    private ScheduledExecutorService timer;
+    private volatile List<DeadLetters.Count> standing = List.of();
 
     public DeadLetterComponent() {}
 
@@ -50,6 +59,20 @@ public final class DeadLetterComponent extends DefaultComponent {
      */
     public void setRedriving(BooleanSupplier supplier) {
         redriving = supplier;
+    }
+
+    /**
+     * Why a sink takes nothing at present, asked several times a second; empty if as far as known it does, or for a sink that
+     * nobody knows. Once it is empty again, what is parked for that sink is due at once, unless its schedule has an end.
+     */
+    public void setSinkProblem(Function<String, Optional<String>> problemOfSink) {
+        sinkProblem = problemOfSink;
+    }
+
+    /** By sink, in place of the schedule that its route gives. */
+    public void setSchedules(Map<String, String> bySink) {
+        bySink.values().forEach(Schedule::parse);
+        scheduleOverrides = Map.copyOf(bySink);
     }
 
     @Override
@@ -78,42 +101,43 @@ public final class DeadLetterComponent extends DefaultComponent {
         var attempts = new AttemptCounter();
         ServiceHelper.startService(attempts);
         getCamelContext().getManagementStrategy().addEventNotifier(attempts);
-        var meters = registry.findSingleByType(MeterRegistry.class);
-        if (meters != null) {
-            gauge = MultiGauge.builder("walroute.dead.letters")
-                    .description("Deliveries that did not get through, per sink: parked (sent again) or dead")
-                    .register(meters);
-        }
+        var found = registry.findSingleByType(MeterRegistry.class);
+        meters = new DeadLetterMeters(found != null ? found : new SimpleMeterRegistry());
     }
 
     @Override
     protected void doStart() throws Exception {
         super.doStart();
-        if (gauge != null) {
-            counting = getCamelContext()
-                    .getExecutorServiceManager()
-                    .newSingleThreadScheduledExecutor(this, "dead-letter-count");
-            counting.scheduleWithFixedDelay(this::count, 0, COUNT_SECONDS, TimeUnit.SECONDS);
-        }
+        timer = getCamelContext()
+                .getExecutorServiceManager()
+                .newSingleThreadScheduledExecutor(this, "dead-letter-count");
+        timer.scheduleWithFixedDelay(this::count, 0, COUNT_SECONDS, TimeUnit.SECONDS);
+        timer.scheduleWithFixedDelay(failures::sumUp, 1, 1, TimeUnit.SECONDS);
     }
 
     @Override
     protected void doStop() throws Exception {
-        if (counting != null) {
-            getCamelContext().getExecutorServiceManager().shutdownNow(counting);
+        if (timer != null) {
+            getCamelContext().getExecutorServiceManager().shutdownNow(timer);
         }
+        failures.close();
         super.doStop();
     }
 
     private void count() {
         try {
-            List<Row<?>> rows = letters.counts().stream()
-                    .<Row<?>>map(count -> Row.of(
-                            Tags.of("sink", count.sink(), "state", count.state().text()), count.letters()))
-                    .toList();
-            gauge.register(rows, true);
+            standing = letters.counts();
+            meters.standing(standing);
         } catch (SQLException | RuntimeException e) {
             LOG.debug("The dead letters could not be counted", e);
+        }
+    }
+
+    /** After something that people watch the counts for. */
+    private void countSoon() {
+        ScheduledExecutorService running = timer;
+        if (running != null && isRunAllowed()) {
+            running.execute(this::count);
         }
     }
 
@@ -126,16 +150,96 @@ public final class DeadLetterComponent extends DefaultComponent {
         return letters;
     }
 
+    /** How many changes had their last attempt, and what to do, in one line; empty if there are none. As counted last. */
+    public Optional<String> problem() {
+        List<DeadLetters.Count> dead =
+                standing.stream().filter(count -> count.state() == State.DEAD).toList();
+        if (dead.isEmpty()) {
+            return Optional.empty();
+        }
+        long all = dead.stream().mapToLong(DeadLetters.Count::letters).sum();
+        return Optional.of(
+                (all == 1 ? "1 change is" : all + " changes are") + " dead ("
+                        + dead.stream()
+                                .map(count -> count.sink() + " " + count.letters())
+                                .collect(Collectors.joining(", "))
+                        + "): no further attempt is made. See: walroute dead-letters list --state dead, then redrive or discard");
+    }
+
+    /** How many there are of each sink in each state, as counted last. */
+    public List<DeadLetters.Count> standing() {
+        return standing;
+    }
+
+    /**
+     * Lets these be sent again at once, dead ones too, in order per key. Blocks.
+     *
+     * @return those that there are
+     */
+    public Set<Long> redrive(List<Long> ids) throws SQLException {
+        Set<Long> due = letters.redrive(ids);
+        consumers.values().forEach(DeadLetterConsumer::hurry);
+        countSoon();
+        return due;
+    }
+
+    /**
+     * Deletes these for good, but not those that are being sent at this moment. Blocks.
+     *
+     * @return the sinks of those that were deleted, by id
+     */
+    public Map<Long, String> discard(List<Long> ids) throws SQLException {
+        Map<Long, String> gone = letters.discard(ids, this::isInFlight);
+        gone.values().forEach(meters::discarded);
+        countSoon();
+        return gone;
+    }
+
+    public boolean isInFlight(long id) {
+        return consumers.values().stream().anyMatch(consumer -> consumer.isInFlight(id));
+    }
+
     boolean isRedriving() {
         return redriving.getAsBoolean();
     }
 
-    /** Of the sink's consumer; what is parked before there is one waits as long as by default. */
-    Schedule schedule(String sink) {
-        return schedules.getOrDefault(sink, Schedule.parse(Schedule.DEFAULT));
+    boolean isAway(String sink) {
+        return sinkProblem.apply(sink).isPresent();
     }
 
-    void setSchedule(String sink, Schedule schedule) {
+    void started(String sink, DeadLetterConsumer consumer) {
+        meters.expect(sink);
+        consumers.put(sink, consumer);
+    }
+
+    void stopped(String sink, DeadLetterConsumer consumer) {
+        consumers.remove(sink, consumer);
+    }
+
+    void parked(String sink, ChangeEvent event, Failure failure, boolean countedByLane) {
+        if (!countedByLane) {
+            meters.parked(sink);
+        }
+        failures.parked(sink, event, failure);
+    }
+
+    void redriven(String sink, DeadLetters.Outcome outcome, ChangeEvent event, String route) {
+        meters.redriven(sink, outcome);
+        if (outcome == DeadLetters.Outcome.DEAD) {
+            failures.dead(sink, event, route);
+            countSoon();
+        }
+    }
+
+    /** Of the sink's consumer; what is parked before there is one waits as long as by default. */
+    Schedule schedule(String sink) {
+        return schedules.getOrDefault(sink, Schedule.parse(scheduleOverrides.getOrDefault(sink, Schedule.DEFAULT)));
+    }
+
+    Schedule setSchedule(String sink, Schedule ofRoute) {
+        String override = scheduleOverrides.get(sink);
+        Schedule schedule = override == null ? ofRoute : Schedule.parse(override);
         schedules.put(sink, schedule);
+        return schedule;
     }
 }

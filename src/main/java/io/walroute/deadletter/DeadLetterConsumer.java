@@ -1,6 +1,5 @@
 package io.walroute.deadletter;
 
-import io.walroute.change.ChangeContext;
 import io.walroute.change.ChangeEvent;
 import io.walroute.change.ChangeHeaders;
 import io.walroute.change.ChangeProperties;
@@ -11,11 +10,12 @@ import io.walroute.deadletter.RedriveQueue.Parked;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.HashSet;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import org.apache.camel.Exchange;
 import org.apache.camel.Processor;
@@ -35,16 +35,21 @@ import org.slf4j.LoggerFactory;
 final class DeadLetterConsumer extends DefaultConsumer {
     private static final Logger LOG = LoggerFactory.getLogger(DeadLetterConsumer.class);
 
+    /** How often to ask whether a sink is back. */
+    private static final long LONGEST_TICK_MS = 250;
+
     private final DeadLetterEndpoint endpoint;
     private final DeadLetterComponent component;
     private final String sink;
     private final Schedule schedule;
     private final Duration pause;
 
-    private final Set<Long> inFlight = new HashSet<>();
+    private final Set<Long> inFlight = ConcurrentHashMap.newKeySet(); // others look, only the thread changes it
     private RedriveQueue queue = new RedriveQueue(Instant.MIN, Set.of());
     private int allowed = 1;
     private Instant pausedUntil = Instant.MIN;
+    private long nextPollNanos = System.nanoTime();
+    private boolean wasAway;
     private ScheduledExecutorService thread;
 
     DeadLetterConsumer(DeadLetterEndpoint endpoint, DeadLetterComponent component, Processor processor) {
@@ -52,22 +57,25 @@ final class DeadLetterConsumer extends DefaultConsumer {
         this.endpoint = endpoint;
         this.component = component;
         sink = endpoint.getSink();
-        schedule = endpoint.plan();
-        pause = Duration.ofMillis(endpoint.getDelay());
+        schedule = component.setSchedule(sink, endpoint.plan());
+        pause = schedule.pollEvery(Duration.ofMillis(endpoint.getDelay()));
     }
 
     @Override
     protected void doStart() throws Exception {
         super.doStart();
-        component.setSchedule(sink, schedule);
         thread = endpoint.getCamelContext()
                 .getExecutorServiceManager()
                 .newSingleThreadScheduledExecutor(this, endpoint.getEndpointUri());
-        thread.scheduleWithFixedDelay(this::poll, endpoint.getDelay(), endpoint.getDelay(), TimeUnit.MILLISECONDS);
+        component.started(sink, this);
+        nextPollNanos = System.nanoTime() + pause.toNanos();
+        long tick = Math.min(LONGEST_TICK_MS, pause.toMillis());
+        thread.scheduleWithFixedDelay(this::tick, tick, tick, TimeUnit.MILLISECONDS);
     }
 
     @Override
     protected void doStop() throws Exception {
+        component.stopped(sink, this);
         if (thread != null) {
             endpoint.getCamelContext().getExecutorServiceManager().shutdownNow(thread);
         }
@@ -92,11 +100,62 @@ final class DeadLetterConsumer extends DefaultConsumer {
         return endpoint.getCamelContext().getStatus().isStarted();
     }
 
+    private void tick() {
+        try {
+            if (component.isAway(sink)) {
+                wasAway = true;
+            } else if (wasAway && mayWork()) {
+                wasAway = false;
+                sinkIsBack();
+            }
+        } catch (RuntimeException e) {
+            LOG.debug("{}: whether the sink takes anything can't be told", endpoint, e);
+        }
+        if (System.nanoTime() - nextPollNanos >= 0) {
+            poll();
+        }
+    }
+
     private void poll() {
+        nextPollNanos = System.nanoTime() + pause.toNanos();
         if (mayWork()) {
             refill();
             dispatch();
         }
+    }
+
+    /** A schedule with an end is a promise to the receiver, and each attempt uses it up; others needn't be waited for. */
+    private void sinkIsBack() {
+        if (!schedule.forEver()) {
+            return;
+        }
+        var due = new AtomicInteger();
+        component
+                .store()
+                .submit(
+                        session -> due.set(component.letters().allDue(session, sink)),
+                        () -> onThread(() -> {
+                            if (due.get() > 0) {
+                                LOG.info("{} is back: {} parked changes are sent again", sink, due);
+                            }
+                            allowed = Math.max(allowed, endpoint.getConcurrency() / 4);
+                            pollNow();
+                        }),
+                        reason -> LOG.debug("{}: what is parked keeps its times", endpoint, reason));
+    }
+
+    /** Something may have become due before its time. From any thread. */
+    void hurry() {
+        onThread(this::pollNow);
+    }
+
+    private void pollNow() {
+        pausedUntil = Instant.MIN;
+        poll();
+    }
+
+    boolean isInFlight(long id) {
+        return inFlight.contains(id);
     }
 
     private void refill() {
@@ -206,20 +265,10 @@ final class DeadLetterConsumer extends DefaultConsumer {
     private void finished(Parked parked, Taken taken, Outcome outcome) {
         inFlight.remove(parked.id());
         queue.finish(parked.id(), outcome == Outcome.DELIVERED || outcome == Outcome.DEAD);
+        component.redriven(sink, outcome, taken.event(), getRouteId());
         switch (outcome) {
             case DELIVERED -> allowed = Math.min(endpoint.getConcurrency(), allowed * 2);
-            case FAILED -> allowed = Math.max(1, allowed / 2);
-            case DEAD -> {
-                allowed = Math.max(1, allowed / 2);
-                try (var context = ChangeContext.of(taken.event(), getRouteId())) {
-                    LOG.warn(
-                            "Change {} of table {} at {} had its last attempt for {} and is dead. See: walroute dead-letters list",
-                            taken.event().id(),
-                            taken.event().qualifiedTable(),
-                            taken.event().lsn(),
-                            sink);
-                }
-            }
+            case FAILED, DEAD -> allowed = Math.max(1, allowed / 2);
             case NOT_TRIED -> {
                 allowed = 1;
                 pausedUntil = Instant.now().plus(pause);

@@ -11,10 +11,23 @@ import java.util.List;
  * @param key the primary key as one text, or as the JSON object of the column {@code key}
  * @param since those that failed last at this time or later
  * @param cause a part of the cause's text; upper and lower case are the same
+ * @param ids at most a few hundred; databases bound a statement's parameters
  */
 public record DeadLetterFilter(
-        String sink, String route, String table, String key, Instant since, String cause, DeadLetter.State state) {
+        String sink,
+        String route,
+        String table,
+        String key,
+        Instant since,
+        String cause,
+        DeadLetter.State state,
+        List<Long> ids) {
     public static final DeadLetterFilter ALL = new DeadLetterFilter(null, null, null, null, null, null, null);
+
+    public DeadLetterFilter(
+            String sink, String route, String table, String key, Instant since, String cause, DeadLetter.State state) {
+        this(sink, route, table, key, since, cause, state, null);
+    }
 
     public static DeadLetterFilter ofSink(String sink) {
         return new DeadLetterFilter(sink, null, null, null, null, null, null);
@@ -41,6 +54,10 @@ public record DeadLetterFilter(
             values.add("%" + cause.toLowerCase(java.util.Locale.ROOT).replaceAll("[!%_]", "!$0") + "%");
         }
         add(conditions, values, "state = ?", state == null ? null : state.text());
+        if (ids != null) {
+            conditions.add(ids.isEmpty() ? "1 = 0" : "id IN (" + "?, ".repeat(ids.size() - 1) + "?)");
+            values.addAll(ids);
+        }
         return String.join(" AND ", conditions);
     }
 

@@ -1,6 +1,5 @@
 package io.walroute.deadletter;
 
-import io.walroute.change.ChangeContext;
 import io.walroute.change.ChangeEvent;
 import io.walroute.change.ChangeProperties;
 import java.time.Duration;
@@ -9,21 +8,14 @@ import java.util.concurrent.ThreadLocalRandom;
 import org.apache.camel.AsyncCallback;
 import org.apache.camel.Exchange;
 import org.apache.camel.support.DefaultAsyncProducer;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /** Parks the exchange's change; the exchange goes on when that is on disk, and fails if it never will be. */
 final class DeadLetterProducer extends DefaultAsyncProducer {
-    private static final Logger LOG = LoggerFactory.getLogger(DeadLetterProducer.class);
     /** Parked without an attempt it is due at once: if the sink takes nothing, its consumer pauses as a whole. */
-    private static final Duration LOG_EVERY = Duration.ofSeconds(1);
-
     private static final Duration UNTRIED = Duration.ZERO;
 
     private final DeadLetterEndpoint endpoint;
     private final DeadLetterComponent component;
-    private long loggedNanos;
-    private long unsaid;
 
     DeadLetterProducer(DeadLetterEndpoint endpoint, DeadLetterComponent component) {
         super(endpoint);
@@ -68,7 +60,7 @@ final class DeadLetterProducer extends DefaultAsyncProducer {
                         write,
                         () -> {
                             exchange.setProperty(ChangeProperties.PARKED, Boolean.TRUE);
-                            log(sink, event, failure);
+                            component.parked(sink, event, failure, isOfLane(exchange, sink));
                             callback.done(false);
                         },
                         reason -> {
@@ -80,6 +72,11 @@ final class DeadLetterProducer extends DefaultAsyncProducer {
                         });
     }
 
+    /** The lane counts what it hands over to be parked. */
+    private static boolean isOfLane(Exchange exchange, String sink) {
+        return sink.equals(exchange.getProperty(ChangeProperties.LANE));
+    }
+
     private ChangeEvent event(Exchange exchange) {
         Object body = exchange.getMessage().getBody();
         if (body instanceof ChangeEvent event) {
@@ -88,30 +85,5 @@ final class DeadLetterProducer extends DefaultAsyncProducer {
         throw new IllegalArgumentException(endpoint.getEndpointUri() + " takes a change event, the body is "
                 + (body == null ? "empty" : "a " + body.getClass().getName())
                 + ". A step that changes the body belongs into a route of its own, called by enrich");
-    }
-
-    /** Said at most once a second: a sink that is away fails thousands. Runs on the store's thread, which alone counts. */
-    private void log(String sink, ChangeEvent event, Failure failure) {
-        if (failure.attempts() == 0) {
-            return; // the lane or the circuit has said why nothing is tried
-        }
-        long now = System.nanoTime();
-        if (loggedNanos != 0 && now - loggedNanos < LOG_EVERY.toNanos()) {
-            unsaid++;
-            return;
-        }
-        try (var context = ChangeContext.of(event, failure.route())) {
-            LOG.warn(
-                    "Parked change {} of {} at {} for {} after {} attempts{}: {}",
-                    event.id(),
-                    event.qualifiedTable(),
-                    event.lsn(),
-                    sink,
-                    failure.attempts(),
-                    unsaid == 0 ? "" : ", and " + unsaid + " more since the last such line",
-                    failure.cause());
-        }
-        loggedNanos = now;
-        unsaid = 0;
     }
 }

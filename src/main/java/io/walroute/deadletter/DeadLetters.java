@@ -20,12 +20,15 @@ import java.time.OffsetDateTime;
 import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.LongPredicate;
 import java.util.function.Predicate;
 
 /**
@@ -102,6 +105,11 @@ public final class DeadLetters implements ParkedKeys {
 
     private static final String PARK_AUDITED = PARK.formatted("(SELECT a.seq FROM audit_log a WHERE a.event_id = ?)");
     private static final String PARK_UNAUDITED = PARK.formatted("NULL");
+
+    private static final String SUMMARY =
+            "SELECT id, sink, event_id, seq, lsn, xid, schema_name, table_name, operation, key, route, endpoint, attempts,"
+                    + " redrives, first_failure, last_failure, next_attempt, cause, state, '' AS event, '' AS headers"
+                    + " FROM dead_letters WHERE ";
 
     private final Store store;
     private volatile boolean audited;
@@ -337,6 +345,28 @@ public final class DeadLetters implements ParkedKeys {
         return query(sql, this::letter, values.toArray());
     }
 
+    /** As {@link #list}, without their events and headers, which may be large: these are empty. */
+    public List<DeadLetter> summaries(DeadLetterFilter filter, int most) throws SQLException {
+        var values = new ArrayList<Object>();
+        String sql = SUMMARY + filter.where(values) + " ORDER BY last_failure DESC, id DESC LIMIT " + most;
+        return query(sql, this::letter, values.toArray());
+    }
+
+    /** Summaries in the order of their ids, behind {@code after} and up to {@code last}. */
+    public List<DeadLetter> page(DeadLetterFilter filter, long after, long last, int most) throws SQLException {
+        var values = new ArrayList<Object>();
+        String sql = SUMMARY + filter.where(values) + " AND id > ? AND id <= ? ORDER BY id LIMIT " + most;
+        values.add(after);
+        values.add(last);
+        return query(sql, this::letter, values.toArray());
+    }
+
+    /** The highest id in use; 0 if there is none. */
+    public long lastId() throws SQLException {
+        return query("SELECT coalesce(max(id), 0) FROM dead_letters", rows -> rows.getLong(1))
+                .get(0);
+    }
+
     public Optional<DeadLetter> get(long id) throws SQLException {
         return query("SELECT * FROM dead_letters WHERE id = ?", this::letter, id).stream()
                 .findFirst();
@@ -376,6 +406,94 @@ public final class DeadLetters implements ParkedKeys {
         return update(
                 "UPDATE dead_letters SET next_attempt = ?, state = 'parked' WHERE " + filter.where(values),
                 values.toArray());
+    }
+
+    /**
+     * Lets these be sent again at once, dead ones too. What is parked before one of them of its key is due as well: it goes
+     * first.
+     *
+     * @return those that there are
+     */
+    public Set<Long> redrive(List<Long> ids) throws SQLException {
+        var there = new HashSet<Long>();
+        store.write(
+                session -> {
+                    there.clear();
+                    for (Long id : ids) {
+                        if (redrive(session, id)) {
+                            there.add(id);
+                        }
+                    }
+                },
+                WAIT);
+        return there;
+    }
+
+    private boolean redrive(Session session, long id) throws SQLException {
+        PreparedStatement due =
+                session.statement("UPDATE dead_letters SET next_attempt = ?, state = 'parked' WHERE id = ?");
+        setTime(due, 1, Instant.now());
+        due.setLong(2, id);
+        if (due.executeUpdate() == 0) {
+            return false;
+        }
+        PreparedStatement earlier =
+                session.statement("UPDATE dead_letters SET next_attempt = ? WHERE id IN (SELECT e.id"
+                        + " FROM dead_letters e JOIN dead_letters d ON e.sink = d.sink AND e.table_name = d.table_name"
+                        + " AND substr(e.key_text, 1, 200) = substr(d.key_text, 1, 200) AND e.key_text = d.key_text"
+                        + " AND e.schema_name = d.schema_name WHERE d.id = ? AND e.state = 'parked'"
+                        + " AND (coalesce(e.seq, 0), e.id) < (coalesce(d.seq, 0), d.id)) AND next_attempt > ?");
+        setTime(earlier, 1, Instant.now());
+        earlier.setLong(2, id);
+        setTime(earlier, 3, Instant.now());
+        earlier.executeUpdate();
+        return true;
+    }
+
+    /** Lets all that is parked for a sink be sent again at once. Returns how many weren't due. */
+    int allDue(Session session, String sink) throws SQLException {
+        PreparedStatement due = session.statement("UPDATE dead_letters SET next_attempt = ? WHERE sink = ?"
+                + " AND state = 'parked' AND next_attempt > ?");
+        Instant now = Instant.now();
+        setTime(due, 1, now);
+        due.setString(2, sink);
+        setTime(due, 3, now);
+        return due.executeUpdate();
+    }
+
+    /**
+     * Deletes these for good.
+     *
+     * @param except asked on the store's thread: what it is true for stays
+     * @return the sinks of those that were deleted, by id
+     */
+    public Map<Long, String> discard(List<Long> ids, LongPredicate except) throws SQLException {
+        var gone = new HashMap<Long, String>();
+        store.write(
+                session -> {
+                    gone.clear();
+                    for (Long id : ids) {
+                        if (!except.test(id)) {
+                            discard(session, id, gone);
+                        }
+                    }
+                },
+                WAIT);
+        return gone;
+    }
+
+    private static void discard(Session session, long id, Map<Long, String> gone) throws SQLException {
+        PreparedStatement select = session.statement("SELECT sink FROM dead_letters WHERE id = ?");
+        select.setLong(1, id);
+        try (ResultSet row = select.executeQuery()) {
+            if (!row.next()) {
+                return;
+            }
+            gone.put(id, row.getString(1));
+        }
+        PreparedStatement delete = session.statement("DELETE FROM dead_letters WHERE id = ?");
+        delete.setLong(1, id);
+        delete.executeUpdate();
     }
 
     @Override

@@ -18,6 +18,7 @@ record Schedule(List<Duration> waits, boolean forEver) {
     static final String DEFAULT = "5s,...";
 
     private static final Pattern WAIT = Pattern.compile("(\\d+)(ms|s|m|h|d)");
+    private static final Duration SHORTEST_POLL = Duration.ofMillis(100);
     private static final double JITTER = 0.2;
 
     Schedule {
@@ -74,6 +75,12 @@ record Schedule(List<Duration> waits, boolean forEver) {
             all.add(waits.get(Math.min(i, waits.size() - 1)));
         }
         return new Schedule(all, false);
+    }
+
+    /** How often to look for what is due: not less often than the first wait is long. */
+    Duration pollEvery(Duration most) {
+        Duration first = waits.get(0).compareTo(SHORTEST_POLL) < 0 ? SHORTEST_POLL : waits.get(0);
+        return first.compareTo(most) < 0 ? first : most;
     }
 
     /** The wait before the next attempt, a fifth longer or shorter so that not all come at once; empty: it is dead. */

@@ -81,6 +81,7 @@ final class HookClient {
                 .build();
         var breaker = CircuitBreaker.of("hook:" + settings.name(), config);
         breaker.getEventPublisher().onStateTransition(event -> {
+            meters.circuitTurned(event.getStateTransition().getToState());
             switch (event.getStateTransition().getToState()) {
                 case OPEN -> {
                     openUntilNanos = System.nanoTime() + settings.circuitWait().toNanos();

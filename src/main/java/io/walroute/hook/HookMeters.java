@@ -36,6 +36,17 @@ final class HookMeters {
                 .increment();
     }
 
+    /** @param to the state that it is in from now on */
+    void circuitTurned(CircuitBreaker.State to) {
+        registry.counter(
+                        "walroute.circuit.transitions",
+                        "endpoint",
+                        endpoint,
+                        "to",
+                        to.name().toLowerCase(java.util.Locale.ROOT))
+                .increment();
+    }
+
     /** A registry keeps the first gauge of a name: left there, it would hide the next client's circuit. */
     void close() {
         registry.remove(circuitGauge);

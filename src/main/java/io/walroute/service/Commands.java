@@ -9,7 +9,6 @@ import io.walroute.slot.Setup;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -76,10 +75,5 @@ public final class Commands {
         public void close() {
             service.close();
         }
-    }
-
-    /** What is parked or dead, oldest first, as {@code dead-letters list} shows it; works while the service runs, and without. */
-    public static List<Map<String, Object>> deadLetters(Settings settings) throws Exception {
-        return DeadLetterList.read(settings.auditUrl());
     }
 }

@@ -1,11 +1,14 @@
 package io.walroute.service;
 
 import com.zaxxer.hikari.HikariDataSource;
+import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import io.walroute.admin.Api;
 import io.walroute.admin.Health;
 import io.walroute.admin.HealthPaths;
+import io.walroute.admin.ManagementToken;
 import io.walroute.audit.AuditComponent;
 import io.walroute.audit.AuditSettings;
 import io.walroute.cache.CacheSettings;
@@ -71,6 +74,8 @@ public final class Service implements AutoCloseable {
     private RowCacheComponent cache;
     private NotifyComponent notify;
     private HookComponent hook;
+    private DeadLetterComponent deadLetters;
+    private Api api;
     private volatile Housekeeping housekeeping;
 
     private Service(Settings settings) {
@@ -108,11 +113,13 @@ public final class Service implements AutoCloseable {
         var audit = new AuditComponent(new AuditSettings(settings.auditKeep()), store);
         audit.setUnsettledFrom(() -> housekeeping == null ? Lsn.ZERO : housekeeping.settledUpTo());
         main.bind("audit", audit);
-        var deadLetters = new DeadLetterComponent(store);
+        deadLetters = new DeadLetterComponent(store);
         // Two instances that redrive from one store would overtake each other: only the one with the slot may.
         deadLetters.setRedriving(() -> walStatus()
                 .filter(wal -> wal.state() == WalStatus.State.STREAMING)
                 .isPresent());
+        deadLetters.setSinkProblem(this::problemOfSink);
+        deadLetters.setSchedules(settings.redriveSchedules());
         main.bind("dead-letter", deadLetters);
         main.bind("store", store);
         main.bind("walroute", database);
@@ -123,6 +130,9 @@ public final class Service implements AutoCloseable {
         main.bind("context", new ContextBean());
         main.bind(MicrometerConstants.METRICS_REGISTRY_NAME, meters);
         describeHealth();
+        FunctionCounter.builder("walroute.stream.restarts", this, Service::restarts)
+                .description("Streams that ended unasked, so that the slot was read again from its confirmed position")
+                .register(meters);
         configureCamel(reload);
         startCamel();
     }
@@ -379,6 +389,7 @@ public final class Service implements AutoCloseable {
             var server = camel.hasService(ManagementHttpServer.class);
             if (server != null) {
                 new HealthPaths(health).mount(server.getRouter());
+                mountApi(server);
             }
             housekeeping = new Housekeeping(settings, database, store, Optional.ofNullable(cache));
             housekeeping.start();
@@ -387,6 +398,40 @@ public final class Service implements AutoCloseable {
         } catch (Exception e) {
             throw StartFailure.of(e, settings);
         }
+    }
+
+    private void mountApi(ManagementHttpServer server) {
+        api = new Api(isLoopback(settings.managementHost()), settings.managementHost(), managementToken());
+        new DeadLetterApi(deadLetters).register(api);
+        api.mount(server.getRouter());
+    }
+
+    /** Empty: the service runs, but nothing can be changed by its API. */
+    private Optional<ManagementToken> managementToken() {
+        if (settings.managementToken().isPresent()) {
+            return settings.managementToken().map(ManagementToken::ofSetting);
+        }
+        try {
+            return Optional.of(ManagementToken.readOrMake(settings.managementTokenFile()));
+        } catch (IOException e) {
+            LOG.warn(
+                    "Calls of /api that need the token are refused, since there is none: {}. Set walroute.management.token",
+                    StartFailure.line(e));
+            return Optional.empty();
+        }
+    }
+
+    /** Of those sinks that can tell without being tried. */
+    private Optional<String> problemOfSink(String sink) {
+        return switch (sink) {
+            case "cache" -> cache == null ? Optional.empty() : cache.problem();
+            case "notify" -> notify == null ? Optional.empty() : notify.problem();
+            default -> Optional.empty();
+        };
+    }
+
+    private double restarts() {
+        return walStatus().map(WalStatus::restarts).orElse(0L);
     }
 
     private final class ForgetTableRoutes extends SimpleEventNotifierSupport {
@@ -410,6 +455,7 @@ public final class Service implements AutoCloseable {
             health.add(() -> part("notify", notify.problem(), Health.Status.DEGRADED, "WebSocket clients can connect"));
         }
         health.add(() -> part("hook", hook.degraded(), Health.Status.DEGRADED, "no circuit is open"));
+        health.add(() -> part("dead-letters", deadLetters.problem(), Health.Status.DEGRADED, "nothing is dead"));
     }
 
     private static Health.Check part(String name, Optional<String> problem, Health.Status ifAny, String well) {
@@ -478,6 +524,9 @@ public final class Service implements AutoCloseable {
     /** Takes no further changes, finishes those in flight, and ends. May be called more than once. */
     @Override
     public void close() {
+        if (api != null) {
+            api.close();
+        }
         if (housekeeping != null) {
             housekeeping.close();
         }

@@ -209,6 +209,26 @@ enum Kind {
             }
         }
     },
+    TOKEN("text of 16 characters or more", String.class) {
+        @Override
+        Object parse(String value) {
+            if (value.matches("[\\x21-\\x7e]{16,512}")) {
+                return value;
+            }
+            throw new IllegalArgumentException(
+                    "is no token: 16 or more printable ASCII characters without spaces. Make one: openssl rand -hex 32");
+        }
+    },
+    SCHEDULE("waits separated by commas", String.class) {
+        @Override
+        Object parse(String value) {
+            if (value.matches("\\d{1,9}(ms|s|m|h|d)(\\s*,\\s*\\d{1,9}(ms|s|m|h|d))*(\\s*,\\s*\\.\\.\\.)?")) {
+                return value;
+            }
+            throw new IllegalArgumentException(
+                    "is no list of waits. Write it as 5s,5m,2h, with ,... at the end to repeat the last for ever");
+        }
+    },
     /** Read by whoever runs the receiver; here it is only known to exist. */
     HOOK("as the example", String.class) {
         @Override

@@ -117,6 +117,8 @@ final class RawSettings {
         return switch (match.setting()) {
             case TABLE_REPLICA_IDENTITY, TABLE_CACHE_TTL, TABLE_CACHE_PREFIX ->
                 key.replace("<table>", tableInFile(variables.get(0)));
+            case REDRIVE_SCHEDULE ->
+                key.replace("<sink>", variables.get(0).toLowerCase(Locale.ROOT).replace('_', '-'));
             case HOOK_HEADER ->
                 key.replace("<name>", hookInFile(variables.get(0)))
                         .replace(
@@ -177,6 +179,8 @@ final class RawSettings {
             } else if (parts.length == 4 && setting.key().contains("<name>")) {
                 String header = parts[3].substring(parts[3].lastIndexOf('.') + 1);
                 known.add(setting.key().replace("<name>", parts[2]).replace("<header>", header));
+            } else if (parts.length == 4 && setting.key().contains("<sink>")) {
+                known.add(setting.key().replace("<sink>", parts[2]));
             } else if (parts.length == 4) {
                 String table = typed.substring(
                         "walroute.tables.".length() <= typed.length() ? "walroute.tables.".length() : 0,
@@ -196,6 +200,7 @@ final class RawSettings {
             if (setting.isFamily() && parts.length == 4) {
                 variable = variable.replace("<name>", parts[2].toUpperCase(Locale.ROOT))
                         .replace("<table>", parts[2].toUpperCase(Locale.ROOT))
+                        .replace("<sink>", parts[2].toUpperCase(Locale.ROOT))
                         .replace("<header>", "X");
             }
             known.add(variable);

@@ -186,6 +186,18 @@ public enum Setting {
             "Web pages whose scripts may subscribe, beside those on this machine."),
     MANAGEMENT_HOST(
             "walroute.management.host", Kind.HOST, "127.0.0.1", null, "The address that MANAGEMENT_PORT listens on."),
+    MANAGEMENT_TOKEN(
+            "walroute.management.token",
+            Kind.TOKEN,
+            null,
+            "a-long-random-text",
+            "What calls of /api that change something bring as bearer token; if not set, it is made once, in management.token beside the audit database."),
+    REDRIVE_SCHEDULE(
+            "walroute.redrive.<sink>.schedule",
+            Kind.SCHEDULE,
+            null,
+            "5s,5m,30m,2h,5h,10h,14h,20h,24h",
+            "When changes parked for a sink are sent again, in place of what routes/redrive.camel.yaml says; dead after the last, for ever with ,... behind it."),
     ROUTES(
             "walroute.routes",
             Kind.FOLDER,
@@ -250,8 +262,15 @@ public enum Setting {
     /** Its value may hold a password, a token or a key, and is never shown. */
     public boolean isSecret() {
         return switch (this) {
-            case DATABASE_URL, REDIS_URL, WEBHOOK_URL, WEBHOOK_SECRET, AUDIT_URL, HOOK_URL, HOOK_SECRET, HOOK_HEADER ->
-                true;
+            case DATABASE_URL,
+                    REDIS_URL,
+                    WEBHOOK_URL,
+                    WEBHOOK_SECRET,
+                    AUDIT_URL,
+                    HOOK_URL,
+                    HOOK_SECRET,
+                    HOOK_HEADER,
+                    MANAGEMENT_TOKEN -> true;
             default -> false;
         };
     }

@@ -34,18 +34,21 @@ public final class Settings {
     private final Map<Setting, Object> parsed;
     private final Map<TableName, TableSettings> tableSettings;
     private final Map<String, Map<String, String>> hooks;
+    private final Map<String, String> redriveSchedules;
 
     private Settings(
             Path home,
             RawSettings raw,
             Map<Setting, Object> parsed,
             Map<TableName, TableSettings> tableSettings,
-            Map<String, Map<String, String>> hooks) {
+            Map<String, Map<String, String>> hooks,
+            Map<String, String> redriveSchedules) {
         this.home = home;
         this.raw = raw;
         this.parsed = parsed;
         this.tableSettings = tableSettings;
         this.hooks = hooks;
+        this.redriveSchedules = redriveSchedules;
     }
 
     /**
@@ -172,6 +175,27 @@ public final class Settings {
         return get(Setting.MANAGEMENT_HOST, String.class);
     }
 
+    /** Empty: {@link #managementTokenFile()} holds it. */
+    public Optional<String> managementToken() {
+        return find(Setting.MANAGEMENT_TOKEN, String.class);
+    }
+
+    /** Where the service keeps the token that it makes itself; the command line reads it there. */
+    public Path managementTokenFile() {
+        String url = auditUrl();
+        String prefix = "jdbc:sqlite:";
+        boolean file = url.startsWith(prefix) && !url.startsWith(prefix + "file:");
+        Path data = file
+                ? Path.of(url.substring(prefix.length()).split("\\?", 2)[0]).getParent()
+                : home.resolve("data");
+        return data.resolve("management.token");
+    }
+
+    /** By sink, only those that replace what the routes say. */
+    public Map<String, String> redriveSchedules() {
+        return redriveSchedules;
+    }
+
     /** A SQLite file's path in it is absolute. */
     public String auditUrl() {
         String url = get(Setting.AUDIT_URL, String.class);
@@ -282,10 +306,11 @@ public final class Settings {
             }
             Map<TableName, TableSettings> tables = tables();
             Map<String, Map<String, String>> hooks = hooks();
+            Map<String, String> redriveSchedules = redriveSchedules();
             if (!problems.isEmpty()) {
                 throw new SettingsException(List.copyOf(problems));
             }
-            return new Settings(home, raw, parsed, tables, hooks);
+            return new Settings(home, raw, parsed, tables, hooks, redriveSchedules);
         }
 
         private Optional<Object> value(Setting setting, String key) {
@@ -340,6 +365,19 @@ public final class Settings {
                 problems.add(key + ": " + e.getMessage() + " (" + value.place() + ")");
                 return Optional.empty();
             }
+        }
+
+        private Map<String, String> redriveSchedules() {
+            Map<String, String> schedules = new TreeMap<>();
+            raw.values().keySet().forEach(key -> {
+                Setting.Match match = Setting.ofKey(key).orElseThrow();
+                if (match.setting() == Setting.REDRIVE_SCHEDULE) {
+                    value(match.setting(), key)
+                            .ifPresent(
+                                    schedule -> schedules.put(match.variables().get(0), (String) schedule));
+                }
+            });
+            return Collections.unmodifiableMap(schedules);
         }
 
         private Map<String, Map<String, String>> hooks() {

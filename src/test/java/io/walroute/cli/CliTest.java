@@ -20,6 +20,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayNameGeneration;
 import org.junit.jupiter.api.DisplayNameGenerator.ReplaceUnderscores;
@@ -67,8 +68,10 @@ class CliTest {
             assertThat(out()).contains("Usage: walroute " + command, "Example: ", "--verbose", "--home=DIR");
             assertThat(err()).isEmpty();
         }
-        assertThat(walroute("dead-letters", "list", "-h")).isZero();
-        assertThat(out()).contains("Usage: walroute dead-letters list", "--json");
+        for (String command : List.of("list", "show", "redrive", "discard")) {
+            assertThat(walroute("dead-letters", command, "-h")).isZero();
+            assertThat(out()).contains("Usage: walroute dead-letters " + command, "--json", "Example: ");
+        }
     }
 
     @Test
@@ -103,7 +106,9 @@ class CliTest {
         assertThat(err()).startsWith("--rate -1.0 is not a rate").hasLineCount(1);
 
         assertThat(walroute("dead-letters")).isEqualTo(2);
-        assertThat(err()).startsWith("What of the dead letters? One of: list. See: walroute dead-letters --help");
+        assertThat(err())
+                .startsWith(
+                        "What of the dead letters? One of: list, show, redrive, discard. See: walroute dead-letters --help");
         assertThat(out()).isEmpty();
     }
 
@@ -323,16 +328,116 @@ class CliTest {
         assertThat(walroute("dead-letters", "list", "--json")).isZero();
         assertThat(new ObjectMapper().readTree(out())).isEmpty();
 
-        Map<String, Object> letter = new LinkedHashMap<>();
-        letter.put("id", 1);
-        letter.put("cause", "503\nfrom the receiver");
-        letter.put("endpoint", null);
-        parked.add(letter);
-        assertThat(walroute("dead-letters", "list")).isZero();
-        assertThat(out().lines()).containsExactly("ID  CAUSE                  ENDPOINT", "1   503 from the receiver");
+        parked.add(letter());
+        assertThat(walroute("dead-letters", "list", "--sink", "hook", "--since", "2026-01-31T12:00:00Z", "1", "2"))
+                .isZero();
+        assertThat(out().lines())
+                .containsExactly(
+                        "ID  SINK  STATE   TABLE     KEY  OPERATION  ATTEMPTS  LAST FAILURE          NEXT ATTEMPT  CAUSE",
+                        "1   hook  parked  listings  42   UPDATE     5         2026-01-31 12:00:05Z  due           503"
+                                + " from the receiver");
+        assertThat(started)
+                .containsExactly(
+                        Map.of("sink", "hook", "since", "2026-01-31T12:00:00Z", "ids", "1,2", "limit", "1000"));
         assertThat(walroute("dead-letters", "list", "--json")).isZero();
         assertThat(new ObjectMapper().readTree(out()).get(0).get("cause").asText())
                 .isEqualTo("503\nfrom the receiver");
+
+        assertThat(walroute("dead-letters", "show", "1")).isZero();
+        assertThat(out())
+                .contains(
+                        "key            42",
+                        "last failure   2026-01-31 12:00:05Z",
+                        "cause          503 from the receiver");
+        assertThat(walroute("dead-letters", "show", "2")).isEqualTo(1);
+        assertThat(err()).startsWith("There is no dead letter 2.").hasLineCount(1);
+    }
+
+    private static Map<String, Object> letter() {
+        Map<String, Object> letter = new LinkedHashMap<>();
+        letter.put("id", 1);
+        letter.put("sink", "hook");
+        letter.put("state", "parked");
+        letter.put("table", "listings");
+        letter.put("key", new ObjectMapper().createObjectNode().put("id", 42));
+        letter.put("operation", "UPDATE");
+        letter.put("attempts", 5);
+        letter.put("first_failure", "2026-01-31T12:00:00.123456Z");
+        letter.put("last_failure", "2026-01-31T12:00:05.123456Z");
+        letter.put("next_attempt", "2026-01-31T12:00:10.123456Z");
+        letter.put("cause", "503\nfrom the receiver");
+        letter.put("event", new ObjectMapper().createObjectNode().put("id", "e1"));
+        return letter;
+    }
+
+    @Test
+    void a_change_of_dead_letters_says_what_is_missing_before_it_calls_anybody() {
+        assertThat(walroute("dead-letters", "redrive")).isEqualTo(2);
+        assertThat(err())
+                .startsWith("Which ones? Give ids or a filter, or --all")
+                .hasLineCount(1);
+
+        assertThat(walroute("dead-letters", "discard", "1")).isEqualTo(2);
+        assertThat(err())
+                .startsWith("Why are they discarded? Give --reason TEXT")
+                .hasLineCount(1);
+
+        assertThat(walroute("dead-letters", "redrive", "--since", "yesterday", "--all"))
+                .isEqualTo(2);
+        assertThat(err())
+                .contains("'yesterday' is no time. Write it as 2026-01-31T12:00:00Z")
+                .hasLineCount(1);
+
+        assertThat(walroute("dead-letters", "redrive", "--all", "--sink", "hook"))
+                .isEqualTo(2);
+        assertThat(err()).startsWith("--all means all").hasLineCount(1);
+    }
+
+    @Test
+    void without_a_service_a_change_is_not_made_unless_offline() throws Exception {
+        int port = closedPort();
+        environment.put("MANAGEMENT_PORT", Integer.toString(port));
+        assertThat(walroute("dead-letters", "redrive", "1")).isEqualTo(1);
+        assertThat(err())
+                .isEqualToIgnoringNewLines("The service does not answer at 127.0.0.1:" + port
+                        + " (walroute.management.host, MANAGEMENT_PORT). Is it running? Start it: walroute run");
+        assertThat(started).isEmpty();
+
+        assertThat(walroute("dead-letters", "redrive", "1", "--offline", "--json"))
+                .isZero();
+        assertThat(new ObjectMapper().readTree(out()).at("/results/due").asInt())
+                .isEqualTo(1);
+        assertThat(started).containsExactly(Map.of("dry_run", false, "ids", List.of(1L)));
+
+        environment.put("MANAGEMENT_PORT", "off");
+        assertThat(walroute("dead-letters", "redrive", "1")).isEqualTo(2);
+        assertThat(err()).startsWith("MANAGEMENT_PORT is off").hasLineCount(1);
+    }
+
+    @Test
+    void what_answers_at_the_port_may_be_something_else() throws Exception {
+        var server = com.sun.net.httpserver.HttpServer.create(new java.net.InetSocketAddress("127.0.0.1", 0), 0);
+        server.createContext("/", exchange -> {
+            exchange.sendResponseHeaders(200, 2);
+            exchange.getResponseBody().write("ok".getBytes(StandardCharsets.US_ASCII));
+            exchange.close();
+        });
+        server.start();
+        try {
+            environment.put(
+                    "MANAGEMENT_PORT", Integer.toString(server.getAddress().getPort()));
+            environment.put("WALROUTE_MANAGEMENT_TOKEN", "0123456789abcdef");
+            assertThat(walroute("dead-letters", "redrive", "1")).isEqualTo(1);
+            assertThat(err()).contains("(HTTP 200) is not walroute").hasLineCount(1);
+
+            assertThat(walroute("dead-letters", "discard", "1", "--reason", "x", "--offline"))
+                    .isEqualTo(1);
+            assertThat(err())
+                    .startsWith("The service is running. Leave out --offline")
+                    .hasLineCount(1);
+        } finally {
+            server.stop(0);
+        }
     }
 
     @Test
@@ -355,11 +460,7 @@ class CliTest {
         stdout.reset();
         stderr.reset();
         environment.putIfAbsent("WALROUTE_HOME", home.toString());
-        return new Cli(
-                        stream(stdout),
-                        stream(stderr),
-                        environment,
-                        new EntryPoints(this::run, this::demo, this::parked))
+        return new Cli(stream(stdout), stream(stderr), environment, new EntryPoints(this::run, this::demo, deadLetters))
                 .run(args);
     }
 
@@ -373,9 +474,31 @@ class CliTest {
         return 0;
     }
 
-    private List<Map<String, Object>> parked(Settings settings) {
-        return parked;
-    }
+    private final EntryPoints.DeadLetters deadLetters = new EntryPoints.DeadLetters() {
+        @Override
+        public List<Map<String, Object>> list(Settings settings, Map<String, String> query) {
+            if (query.size() > 1) {
+                started.add(query);
+            }
+            return parked;
+        }
+
+        @Override
+        public Optional<Map<String, Object>> show(Settings settings, long id) {
+            return id == 1 ? Optional.of(letter()) : Optional.empty();
+        }
+
+        @Override
+        public Map<String, Object> redrive(Settings settings, Map<String, Object> body) {
+            started.add(Map.copyOf(body));
+            return Map.of("entries", List.of(Map.of("id", 1, "result", "due")), "up_to", 1);
+        }
+
+        @Override
+        public Map<String, Object> discard(Settings settings, Map<String, Object> body) {
+            throw new AssertionError("not called");
+        }
+    };
 
     private static int closedPort() throws IOException {
         try (var socket = new ServerSocket(0)) {

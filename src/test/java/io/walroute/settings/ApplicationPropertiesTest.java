@@ -88,6 +88,7 @@ class ApplicationPropertiesTest {
         return setting.key()
                 .replace("<table>", "listings")
                 .replace("<name>", "partner")
+                .replace("<sink>", "hook")
                 .replace("<header>", "X-Source");
     }
 

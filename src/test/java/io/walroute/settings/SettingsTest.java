@@ -126,6 +126,18 @@ class SettingsTest {
                 "https://a, http://b:1",
                 "WALROUTE_NOTIFY_ALLOW_ORIGINS");
         change(all, Setting.MANAGEMENT_HOST, "walroute.management.host", "0.0.0.0", "WALROUTE_MANAGEMENT_HOST");
+        change(
+                all,
+                Setting.MANAGEMENT_TOKEN,
+                "walroute.management.token",
+                "0123456789abcdef",
+                "WALROUTE_MANAGEMENT_TOKEN");
+        change(
+                all,
+                Setting.REDRIVE_SCHEDULE,
+                "walroute.redrive.write-backs.schedule",
+                "1s, 2m,...",
+                "WALROUTE_REDRIVE_WRITE_BACKS_SCHEDULE");
         change(all, Setting.ROUTES, "walroute.routes", "my/routes", "WALROUTE_ROUTES");
         change(all, Setting.LOG_FORMAT, "walroute.log-format", "json", "WALROUTE_LOG_FORMAT");
         return all;
@@ -192,6 +204,9 @@ class SettingsTest {
         assertThat(settings.notifyKeep()).isEqualTo(Duration.ofDays(2));
         assertThat(settings.notifyAllowOrigins()).containsExactly("https://a", "http://b:1");
         assertThat(settings.managementHost()).isEqualTo("0.0.0.0");
+        assertThat(settings.managementToken()).contains("0123456789abcdef");
+        assertThat(settings.managementTokenFile()).isEqualTo(settings.home().resolve("data/management.token"));
+        assertThat(settings.redriveSchedules()).isEqualTo(Map.of("write-backs", "1s, 2m,..."));
         assertThat(settings.routes()).isEqualTo(settings.home().resolve("my/routes"));
         assertThat(settings.logFormat()).isEqualTo(LogFormat.JSON);
         assertThat(settings.place("walroute.hook.big-one.url").orElseThrow()).startsWith(place);
@@ -205,7 +220,7 @@ class SettingsTest {
         append("walroute.audit.keep=\\", "   forever", "REPLICATION_SLOT=My-Slot");
         append("walroute.tables=listings,bad name", "walroute.tables.1x.cache-ttl=1h");
         append("walroute.tables.listings.replica-identity=half", "walroute.notify.host=0.0.0.0");
-        append("REDIS_URL=redis://localhost:6379 # Optional");
+        append("REDIS_URL=redis://localhost:6379 # Optional", "walroute.redrive.hook.schedule=soon");
 
         assertThat(problems(Map.of("WEBSOCKET_PORT", "70000", "WALROUTE_POLL_INTERVAL", "0ms")))
                 .containsExactlyInAnyOrder(
@@ -229,6 +244,8 @@ class SettingsTest {
                         "REDIS_URL is not a Redis URL (application.properties:12). Write"
                                 + " redis://user:password@host:6379/0, special characters percent-encoded. A comment needs a"
                                 + " line of its own",
+                        "walroute.redrive.hook.schedule=soon is no list of waits (application.properties:13). Write it as"
+                                + " 5s,5m,2h, with ,... at the end to repeat the last for ever",
                         "WEBSOCKET_PORT=70000 is not a port (environment). Write a number from 1 to 65535 (0 takes any free"
                                 + " one), or off",
                         "walroute.poll-interval=0ms is not a time above 0 (environment). Write it as 10ms, 8s, 5m, 2h or 7d");
@@ -261,8 +278,9 @@ class SettingsTest {
                 "REDIS_URL=http://u:s3cret@h",
                 "walroute.audit.url=mysql://s3cret");
         append("WEBHOOK_SECRET=s3cret", "walroute.hook.marketplace.secret=s3cret2");
+        append("walroute.management.token=s3cret");
 
-        assertThat(problems(NOTHING)).hasSize(4).noneMatch(line -> line.contains("s3cret"));
+        assertThat(problems(NOTHING)).hasSize(5).noneMatch(line -> line.contains("s3cret"));
     }
 
     @Test

@@ -1,0 +1,127 @@
+package io.walroute.admin;
+
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.Locale;
+import java.util.Optional;
+
+/**
+ * Who may call the API. Knows no HTTP server.
+ *
+ * <p>Bound to loopback, anybody on this machine may look; a browser on it may do so only for a page of this port itself, or any
+ * page could (by a name of its own that leads here, or by a form). Whatever changes something brings the token, and so does
+ * every call when bound to anything else.
+ */
+final class ApiAccess {
+    /**
+     * What a call says of itself; what is missing is null.
+     *
+     * @param host the name or address that it was called by, without port
+     * @param authority host and port, as the header Host has them
+     */
+    record Call(
+            boolean changes,
+            String host,
+            String authority,
+            String origin,
+            String fetchSite,
+            String authorization,
+            String contentType) {}
+
+    record Refusal(int status, String message) {}
+
+    private static final String BEARER = "bearer ";
+
+    private final boolean loopback;
+    private final String boundTo;
+    private final Optional<ManagementToken> token;
+
+    /** @param token empty if there is none, so that nobody has it */
+    ApiAccess(boolean loopback, String boundTo, Optional<ManagementToken> token) {
+        this.loopback = loopback;
+        this.boundTo = boundTo;
+        this.token = token;
+    }
+
+    Optional<Refusal> check(Call call) {
+        Optional<Refusal> foreign = checkOrigin(call);
+        if (foreign.isPresent()) {
+            return foreign;
+        }
+        if (call.authorization() == null) {
+            if (call.changes() || !loopback) {
+                return refused(
+                        401,
+                        (call.changes() ? "what changes something" : "every call from other machines")
+                                + " needs the token: send the header Authorization: Bearer TOKEN. It is "
+                                + token.map(ManagementToken::place).orElse("not there; set walroute.management.token"));
+            }
+        } else if (!isToken(call.authorization())) {
+            return refused(
+                    401,
+                    "the token is not the one of this service, which is "
+                            + token.map(ManagementToken::place).orElse("not there; set walroute.management.token"));
+        }
+        if (call.changes() && !isJson(call.contentType())) {
+            return refused(415, "the body has to be JSON: send the header Content-Type: application/json");
+        }
+        return Optional.empty();
+    }
+
+    /** Also for paths of others on this port. */
+    Optional<Refusal> checkOrigin(Call call) {
+        if (loopback && (call.host() == null || !isThisMachine(call.host()))) {
+            return refused(
+                    403, "called by a name that is not this machine's loopback. Use http://127.0.0.1 or localhost");
+        }
+        boolean sameSite = call.fetchSite() == null
+                || call.fetchSite().equals("same-origin")
+                || call.fetchSite().equals("none");
+        boolean sameOrigin = call.origin() == null
+                || call.authority() != null
+                        && call.origin()
+                                .toLowerCase(Locale.ROOT)
+                                .endsWith("://" + call.authority().toLowerCase(Locale.ROOT));
+        return sameSite && sameOrigin
+                ? Optional.empty()
+                : refused(403, "called by the script or form of another web page, which is not allowed");
+    }
+
+    private boolean isThisMachine(String host) {
+        String name = host.toLowerCase(Locale.ROOT);
+        if (name.startsWith("[") && name.endsWith("]")) {
+            name = name.substring(1, name.length() - 1);
+        }
+        return name.equals("localhost")
+                || name.equals("::1")
+                || name.matches("127\\.\\d{1,3}\\.\\d{1,3}\\.\\d{1,3}")
+                || name.equalsIgnoreCase(boundTo);
+    }
+
+    private static boolean isJson(String contentType) {
+        return contentType != null && contentType.split(";", 2)[0].strip().equalsIgnoreCase("application/json");
+    }
+
+    private boolean isToken(String authorization) {
+        if (token.isEmpty() || !authorization.toLowerCase(Locale.ROOT).startsWith(BEARER)) {
+            return false;
+        }
+        // Digests are equally long, so the time of the comparison tells nothing of the token, not even its length.
+        return MessageDigest.isEqual(
+                digest(authorization.substring(BEARER.length()).strip()),
+                digest(token.get().value()));
+    }
+
+    private static byte[] digest(String text) {
+        try {
+            return MessageDigest.getInstance("SHA-256").digest(text.getBytes(StandardCharsets.UTF_8));
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("every Java platform has SHA-256", e);
+        }
+    }
+
+    private static Optional<Refusal> refused(int status, String message) {
+        return Optional.of(new Refusal(status, message));
+    }
+}
