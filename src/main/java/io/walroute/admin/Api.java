@@ -99,9 +99,11 @@ public final class Api implements AutoCloseable {
     public void mount(Router router) {
         // Jolokia is Camel's and has no token yet; that pages of other sites use it must be ruled out here too.
         router.route(JOLOKIA + "*").order(BEFORE_CAMEL).handler(this::guardJolokia);
+        router.route(PREFIX + "/*").order(BEFORE_CAMEL).handler(this::guard).failureHandler(this::failed);
+        // A route of its own: Vert.x takes a body's handler only as a route's first. Unread until the guard has let it
+        // in.
         router.route(PREFIX + "/*")
-                .order(BEFORE_CAMEL)
-                .handler(this::guard)
+                .order(BEFORE_CAMEL + 1)
                 .handler(BodyHandler.create(false).setBodyLimit(MAX_BODY_BYTES))
                 .handler(this::dispatch)
                 .failureHandler(this::failed);

@@ -1,8 +1,10 @@
 package io.walroute.service;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import io.walroute.admin.Api;
 import io.walroute.admin.ApiException;
 import io.walroute.deadletter.DeadLetter;
@@ -43,7 +45,11 @@ final class DeadLetterApi {
     }
 
     private static final Logger LOG = LoggerFactory.getLogger(DeadLetterApi.class);
-    private static final ObjectMapper JSON = new ObjectMapper();
+    /** Keeps every digit of what a column of type json holds. */
+    private static final ObjectMapper JSON = new ObjectMapper()
+            .enable(DeserializationFeature.USE_BIG_DECIMAL_FOR_FLOATS)
+            .setNodeFactory(JsonNodeFactory.withExactBigDecimals(true));
+
     private static final int PAGE = 500;
     private static final int MOST_LISTED = 10_000;
     private static final int MOST_IDS_LOGGED = 20;

@@ -439,6 +439,96 @@ class DeadLetterTest {
         assertThat(letters.counts()).isEmpty();
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"sqlite", "postgresql"})
+    void one_that_is_redriven_takes_those_before_it_of_its_key_along_and_no_others(String kind) throws Exception {
+        open(kind, "schedule=1h,1h", 0);
+        failFor(event -> true);
+        send(update(1, 1), update(2, 2), update(1, 3), update(1, 4));
+        await().until(() -> letters.count(DeadLetterFilter.ALL) == 4);
+        sink = exchange -> {};
+        long third = letters.list(new DeadLetterFilter(null, null, null, "1", null, null, null), 10).stream()
+                .filter(letter -> letter.lsn().equals(new Lsn(3).toString()))
+                .findFirst()
+                .orElseThrow()
+                .id();
+
+        var component = camel.getComponent("dead-letter", DeadLetterComponent.class);
+        assertThat(component.redrive(List.of(third, 4711L))).containsExactly(third);
+
+        // 1@4 never had an attempt: it is due as soon as nothing is before it.
+        await().until(() -> delivered.size() == 3);
+        assertThat(delivered).containsExactly("1@1", "1@3", "1@4");
+        assertThat(letters.list(DeadLetterFilter.ALL, 10))
+                .extracting(DeadLetter::key)
+                .containsExactly("{\"id\":2}");
+    }
+
+    @Test
+    void what_is_being_sent_is_not_discarded() throws Exception {
+        open("sqlite", "schedule=1h,1h", 0);
+        failFor(event -> true);
+        send(update(1, 1), update(2, 2));
+        await().until(() -> letters.count(DeadLetterFilter.ALL) == 2);
+        var under = new java.util.concurrent.CountDownLatch(1);
+        var go = new java.util.concurrent.CountDownLatch(1);
+        sink = exchange -> {
+            under.countDown();
+            try {
+                go.await();
+            } catch (InterruptedException e) {
+                throw new IllegalStateException(e);
+            }
+        };
+        var component = camel.getComponent("dead-letter", DeadLetterComponent.class);
+        long a = idOf("1");
+        long b = idOf("2");
+        component.redrive(List.of(a));
+        under.await();
+
+        assertThat(component.isInFlight(a)).isTrue();
+        assertThat(component.discard(List.of(a, b, 4711L))).isEqualTo(Map.of(b, "cache"));
+        assertThat(letters.get(a)).isPresent();
+        go.countDown();
+        await().until(() -> letters.count(DeadLetterFilter.ALL) == 0);
+        assertThat(delivered).containsExactly("1@1");
+        assertThat(meters.get("walroute.discarded").counter().count()).isEqualTo(1);
+    }
+
+    private long idOf(String key) throws Exception {
+        return letters.list(new DeadLetterFilter(null, null, null, key, null, null, null), 10)
+                .get(0)
+                .id();
+    }
+
+    @Test
+    void a_sink_that_is_back_is_not_kept_waiting_by_the_schedule_unless_that_has_an_end() throws Exception {
+        var away = new java.util.concurrent.atomic.AtomicBoolean(true);
+        open("sqlite", "schedule=1h,...", 0);
+        var component = camel.getComponent("dead-letter", DeadLetterComponent.class);
+        component.setSinkProblem(name -> away.get() ? java.util.Optional.of("away") : java.util.Optional.empty());
+        failFor(event -> true);
+        send(update(1, 1), update(1, 2), update(2, 3));
+        await().until(() -> letters.count(DeadLetterFilter.ALL) == 3);
+        await().during(Duration.ofMillis(600)).until(delivered::isEmpty);
+        sink = exchange -> {};
+        away.set(false);
+        await().atMost(Duration.ofSeconds(5)).until(() -> letters.count(DeadLetterFilter.ALL) == 0);
+        assertInOrderPerKey();
+
+        restartWith("schedule=1h,1h");
+        camel.getComponent("dead-letter", DeadLetterComponent.class)
+                .setSinkProblem(name -> away.get() ? java.util.Optional.of("away") : java.util.Optional.empty());
+        away.set(true);
+        failFor(event -> true);
+        send(update(3, 4));
+        await().until(() -> letters.count(DeadLetterFilter.ALL) == 1);
+        sink = exchange -> {};
+        await().during(Duration.ofMillis(600)).until(() -> letters.count(DeadLetterFilter.ALL) == 1);
+        away.set(false);
+        await().during(Duration.ofMillis(1000)).until(() -> letters.count(DeadLetterFilter.ALL) == 1);
+    }
+
     @Test
     void the_gauge_counts_by_sink_and_state() throws Exception {
         open("sqlite", "schedule=1h", 0);

@@ -97,6 +97,42 @@ class AwayTest {
     }
 
     @Test
+    void a_redis_that_is_back_gets_what_was_parked_within_seconds_and_in_order() throws Exception {
+        rig = new ServiceRig();
+        rig.environment.put("WALROUTE_REDRIVE_CACHE_SCHEDULE", "10m,..."); // not by its schedule, then
+        rig.startReady();
+        int port = rig.redis.port();
+        rig.redis.close();
+        rig.db.execute("INSERT INTO listings(id, price_wei) SELECT g, 0 FROM generate_series(1, 50) g");
+        await().atMost(Duration.ofSeconds(60))
+                .until(() -> rig.deadLetters("cache").size() == 50);
+        rig.db.execute(
+                "UPDATE listings SET price_wei = 1",
+                "UPDATE listings SET price_wei = 2",
+                "DELETE FROM listings WHERE id > 40",
+                "UPDATE listings SET id = 1000 + id WHERE id <= 10");
+        await().atMost(Duration.ofSeconds(60))
+                .until(() -> rig.deadLetters("cache").size() >= 170);
+
+        rig.redis = Redis.start(port);
+        await().atMost(Duration.ofSeconds(20))
+                .until(() -> rig.deadLetters("cache").isEmpty());
+        try (var redis = rig.redis()) {
+            assertThat(redis.sync().keys("listings:*")).hasSize(40).doesNotContain("listings:5");
+            for (String key : redis.sync().keys("listings:*")) {
+                assertThat(redis.sync().get(key)).contains("\"price_wei\":\"2\"");
+            }
+        }
+        assertThat(rig.service()
+                        .meters()
+                        .get("walroute.redriven")
+                        .tags("sink", "cache", "outcome", "dead")
+                        .counter()
+                        .count())
+                .isZero();
+    }
+
+    @Test
     void optional_sinks_that_are_not_set_are_switched_off_and_hold_nothing_up() throws Exception {
         rig = new ServiceRig();
         rig.environment.remove("REDIS_URL");
