@@ -41,6 +41,9 @@ final class FakeRedis implements AutoCloseable {
         });
     }
 
+    /** The reply to PING, which stands at a connection's beginning. */
+    volatile String toPing = "+PONG\r\n";
+
     private interface Work {
         void run() throws IOException;
     }
@@ -96,7 +99,7 @@ final class FakeRedis implements AutoCloseable {
     private String reply(List<String> command) {
         return switch (command.get(0).toUpperCase(java.util.Locale.ROOT)) {
             case "HELLO" -> "-ERR unknown command 'HELLO'\r\n";
-            case "PING" -> "+PONG\r\n";
+            case "PING" -> toPing;
             case "HGETALL" -> "*0\r\n";
             case "HSET" -> ":1\r\n";
             case "EVALSHA", "EVAL" -> {

@@ -111,6 +111,18 @@ class RedisAnswersTest {
     }
 
     @Test
+    void a_redis_that_is_still_loading_when_it_is_connected_to_is_told_and_tried_again() {
+        var fake = closing(new FakeRedis());
+        fake.toPing = "-LOADING Redis is loading the dataset in memory\r\n";
+        var it = closing(TestCache.on(fake.url(), Duration.ofSeconds(2)));
+        assertThat(write(it, 1, 1)).hasMessageContaining("LOADING").hasMessageNotContaining("\n");
+        assertThat(it.pipeline.problem()).get().asString().contains("LOADING");
+        fake.toPing = "+PONG\r\n";
+        await().atMost(Duration.ofSeconds(20)).until(() -> write(it, 1, 1) == null);
+        assertThat(it.pipeline.problem()).isEmpty();
+    }
+
+    @Test
     void of_one_pipeline_each_change_is_judged_by_its_own_answer() {
         Redis server = closing(Redis.start());
         var it = cache(server);

@@ -106,6 +106,41 @@ class NotifyFaultTest {
     }
 
     @Test
+    void while_the_log_can_not_be_read_clients_still_connect_and_then_get_what_they_asked_for() throws Exception {
+        var release = new CountDownLatch(1);
+        var reading = new CountDownLatch(4);
+        for (int i = 0; i < 4; i++) { // as many connections as there are
+            new Thread(() -> {
+                        try {
+                            store.read(connection -> {
+                                reading.countDown();
+                                try {
+                                    return release.await(60, TimeUnit.SECONDS);
+                                } catch (InterruptedException e) {
+                                    throw new SQLException(e);
+                                }
+                            });
+                        } catch (SQLException e) {
+                            throw new IllegalStateException(e);
+                        }
+                    })
+                    .start();
+        }
+        assertThat(reading.await(20, TimeUnit.SECONDS)).isTrue();
+        assertThat(outcome(service.send(TOPIC, insert(1)))).isNull();
+        try (WsClient late = WsClient.connect(service.port())) {
+            late.send("{'type':'subscribe','id':'s1','topic':'" + TOPIC + "'}");
+            await().atMost(Duration.ofSeconds(30))
+                    .until(() -> service.component.problem().isPresent());
+            assertThat(service.component.problem()).get().asString().startsWith("The frame log can't be read: ");
+            release.countDown();
+            late.until(frame -> frame.path("type").asText().equals("subscribed"));
+            client.until(frame -> isEventOf(frame, 1));
+            await().until(() -> service.component.problem().isEmpty());
+        }
+    }
+
+    @Test
     void a_step_that_blocks_behind_a_notification_holds_up_nobody_elses_write() throws Exception {
         var release = new CountDownLatch(1);
         try (Connection other = DriverManager.getConnection(url());
