@@ -27,6 +27,7 @@ final class CacheMarker {
 
     private final String server;
     private final String identity;
+    private volatile MarkerState lastSeen = MarkerState.UNKNOWN;
 
     /** @param identity whose changes fill the cache: the same for every instance on one slot of one database */
     CacheMarker(String server, String identity) {
@@ -40,9 +41,7 @@ final class CacheMarker {
                 .thenCompose(found -> {
                     MarkerState state = state(found);
                     if (found.isEmpty()) {
-                        LOG.warn(
-                                "The cache in Redis at {} was emptied or is new: a row is missing from it until it changes",
-                                server);
+                        warnOfEmpty();
                         return commands.hset(KEY, fields("needed"));
                     }
                     if (state == MarkerState.FOREIGN) {
@@ -56,6 +55,38 @@ final class CacheMarker {
                     return CompletableFuture.completedStage(0L);
                 })
                 .exceptionally(CacheMarker::passRefusal);
+    }
+
+    private void warnOfEmpty() {
+        LOG.warn(
+                "The cache in Redis at {} was emptied or is new: a row is missing from it until it changes. Run:"
+                        + " walroute backfill",
+                server);
+    }
+
+    /** For now and then: a Redis may be emptied (FLUSHALL) without a connection being lost. */
+    void look(RedisPipeline redis) {
+        redis.send(commands -> commands.hgetall(KEY))
+                .thenCompose(found -> {
+                    state(found);
+                    return found.isEmpty() ? markEmpty(redis) : CompletableFuture.completedFuture(0L);
+                })
+                .exceptionally(failure -> {
+                    LOG.debug("The cache's marker was not looked at", failure);
+                    return null;
+                });
+    }
+
+    private CompletableFuture<Long> markEmpty(RedisPipeline redis) {
+        warnOfEmpty();
+        // Only where there is none: a backfill may have ended since.
+        return redis.send(commands -> commands.hsetnx(KEY, bytes(BACKFILL), bytes("needed")))
+                .thenCompose(first -> redis.send(commands -> commands.hset(KEY, origin())));
+    }
+
+    /** What the marker told when it was last asked for; doesn't ask. */
+    MarkerState lastSeen() {
+        return lastSeen;
     }
 
     static Long passRefusal(Throwable failure) {
@@ -72,10 +103,16 @@ final class CacheMarker {
     }
 
     CompletionStage<?> backfilled(RedisPipeline redis) {
-        return redis.send(commands -> commands.hset(KEY, fields("done")));
+        return redis.send(commands -> commands.hset(KEY, fields("done")))
+                .thenAccept(done -> lastSeen = MarkerState.PRESENT);
     }
 
     private MarkerState state(Map<byte[], byte[]> found) {
+        lastSeen = stateOf(found);
+        return lastSeen;
+    }
+
+    private MarkerState stateOf(Map<byte[], byte[]> found) {
         if (found.isEmpty()) {
             return MarkerState.MISSING;
         }
@@ -86,10 +123,15 @@ final class CacheMarker {
     }
 
     private Map<byte[], byte[]> fields(String backfill) {
+        Map<byte[], byte[]> fields = origin();
+        fields.put(bytes(BACKFILL), bytes(backfill));
+        return fields;
+    }
+
+    private Map<byte[], byte[]> origin() {
         var fields = new LinkedHashMap<byte[], byte[]>();
         fields.put(bytes(IDENTITY), bytes(identity));
         fields.put(bytes("since"), bytes(Instant.now().toString()));
-        fields.put(bytes(BACKFILL), bytes(backfill));
         return fields;
     }
 

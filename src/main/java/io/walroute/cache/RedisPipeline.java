@@ -12,6 +12,7 @@ import io.lettuce.core.api.async.RedisAsyncCommands;
 import io.lettuce.core.codec.ByteArrayCodec;
 import io.lettuce.core.resource.DefaultClientResources;
 import io.netty.resolver.DefaultAddressResolverGroup;
+import io.walroute.cache.RowCacheException.Concern;
 import java.net.UnknownHostException;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -54,9 +55,18 @@ final class RedisPipeline implements AutoCloseable {
     private static final Pattern SCRIPT_PLACE = Pattern.compile(
             "^ERR Error running script \\(call to \\w+\\): @user_script:\\s*\\d+: (?:@user_script: \\d+: )?-?"
                     + "|,? script: \\w+, on @user_script.*$");
+    /** Error codes that tell something of one key, not of the server. */
+    private static final Pattern KEY_REFUSAL = Pattern.compile("^(WRONGTYPE\\b|NOPERM .*\\bkeys?\\b).*");
     /** Error codes that tell something of the server, not of one key. */
     private static final Pattern SERVER_REFUSAL =
-            Pattern.compile("^(OOM|READONLY|LOADING|MISCONF|NOAUTH|NOPERM|MASTERDOWN|NOREPLICAS|CLUSTERDOWN)\\b.*");
+            Pattern.compile("^(OOM|READONLY|LOADING|MISCONF|NOAUTH|NOPERM|MASTERDOWN|NOREPLICAS|BUSY|UNKILLABLE"
+                    + "|CLUSTERDOWN|MOVED|ASK|CROSSSLOT|TRYAGAIN|ERR unknown command)\\b.*");
+    /** Those of a Redis Cluster; it would need a connection for each node, and keys of one change in one slot. */
+    private static final Pattern CLUSTER = Pattern.compile("^(CLUSTERDOWN|MOVED|ASK|CROSSSLOT|TRYAGAIN)\\b.*");
+    /** After a failover the name may lead to another server, and a new connection logs in again. */
+    private static final Pattern MENDED_BY_RECONNECT = Pattern.compile("^(READONLY|MASTERDOWN|NOAUTH)\\b.*");
+
+    private static final long LEAST_CONNECTED_NANOS = TimeUnit.SECONDS.toNanos(1);
 
     private final RedisURI uri;
     private final String server;
@@ -74,14 +84,17 @@ final class RedisPipeline implements AutoCloseable {
     private StatefulRedisConnection<byte[], byte[]> connection;
     private CompletableFuture<StatefulRedisConnection<byte[], byte[]>> connecting;
     private long nextAttemptNanos;
+    private long connectedNanos;
     private long backoffMs = SHORTEST_BACKOFF_MS;
 
     private volatile boolean closed;
     private volatile long lastAnswerNanos;
     /** Why there is no connection; null while there is one. */
     private volatile String unreachable = "not connected yet";
-    /** What Redis answered instead of doing what it was told; null once it did again. */
+    /** What Redis answered instead of making a change; null once it made one again. */
     private volatile String refusal;
+
+    private volatile boolean reconnectWanted;
 
     /**
      * @param greeting what is sent on each new connection before anything else; its failure counts as not connected
@@ -134,6 +147,13 @@ final class RedisPipeline implements AutoCloseable {
         }
         String refused = refusal;
         return refused == null ? Optional.empty() : Optional.of("Redis at " + server + " refuses changes: " + refused);
+    }
+
+    /** Redis made a change. That it answers a question proves nothing: one that is read-only or full does too. */
+    void changeMade() {
+        if (refusal != null) {
+            refusal = null;
+        }
     }
 
     /** The answer fails with {@link RowCacheException}, its cause being Redis' own error if it gave one. */
@@ -206,6 +226,8 @@ final class RedisPipeline implements AutoCloseable {
                 disconnect("the connection was lost");
             } else if (silentFor() > silenceAllowed.toNanos()) {
                 disconnect("no answer for " + silenceAllowed.toMillis() + " ms");
+            } else if (reconnectWanted && System.nanoTime() - connectedNanos > LEAST_CONNECTED_NANOS) {
+                disconnect("it refuses changes (" + refusal + "), is looked for again");
             }
         }
         if (connecting != null && connecting.isDone()) {
@@ -255,9 +277,10 @@ final class RedisPipeline implements AutoCloseable {
         try {
             connection = connecting.join();
             connection.setAutoFlushCommands(false);
-            lastAnswerNanos = System.nanoTime();
+            connectedNanos = System.nanoTime();
+            lastAnswerNanos = connectedNanos;
+            reconnectWanted = false;
             unreachable = null;
-            refusal = null;
             backoffMs = SHORTEST_BACKOFF_MS;
             LOG.info("Connected to Redis at {}", server);
         } catch (RuntimeException e) {
@@ -292,7 +315,8 @@ final class RedisPipeline implements AutoCloseable {
 
     private RowCacheException notConnected() {
         String why = unreachable;
-        return new RowCacheException(unreachableText(why == null ? "the connection was lost" : why), null);
+        return new RowCacheException(
+                unreachableText(why == null ? "the connection was lost" : why), null, Concern.SERVER);
     }
 
     private String unreachableText(String why) {
@@ -316,16 +340,35 @@ final class RedisPipeline implements AutoCloseable {
 
     private RowCacheException translated(Throwable failure) {
         if (failure instanceof RedisCommandExecutionException) {
-            String text =
-                    SCRIPT_PLACE.matcher(String.valueOf(failure.getMessage())).replaceAll("");
-            if (SERVER_REFUSAL.matcher(text).matches()) {
-                refusal = text;
-            }
-            return new RowCacheException("Redis at " + server + " refused the change: " + text, failure);
+            return refused(
+                    SCRIPT_PLACE.matcher(String.valueOf(failure.getMessage())).replaceAll(""), failure);
         }
         String why = unreachable;
         return new RowCacheException(
-                unreachableText(why != null ? why : "the connection was lost (" + reason(failure) + ")"), failure);
+                unreachableText(why != null ? why : "the connection was lost (" + reason(failure) + ")"),
+                failure,
+                Concern.SERVER);
+    }
+
+    private RowCacheException refused(String text, Throwable failure) {
+        Concern concern = concern(text);
+        String hint = CLUSTER.matcher(text).matches()
+                ? ". Redis Cluster is not supported: let REDIS_URL name a server outside of one"
+                : "";
+        if (concern == Concern.SERVER) {
+            refusal = text + hint;
+            if (MENDED_BY_RECONNECT.matcher(text).matches()) {
+                reconnectWanted = true;
+            }
+        }
+        return new RowCacheException("Redis at " + server + " refused the change: " + text + hint, failure, concern);
+    }
+
+    private static Concern concern(String text) {
+        if (KEY_REFUSAL.matcher(text).matches()) {
+            return Concern.KEY;
+        }
+        return SERVER_REFUSAL.matcher(text).matches() ? Concern.SERVER : Concern.UNKNOWN;
     }
 
     /** One command on its way. Sent once; its answer is completed exactly once, whatever comes later. */
@@ -362,9 +405,6 @@ final class RedisPipeline implements AutoCloseable {
             if (failure != null) {
                 answer.completeExceptionally(translated(failure));
                 return;
-            }
-            if (refusal != null) {
-                refusal = null;
             }
             answer.complete(value);
         }

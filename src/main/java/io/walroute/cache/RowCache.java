@@ -107,7 +107,10 @@ final class RowCache {
         var entries = ScanArgs.Builder.limit(SWEEP_STEP).match(bytes(escapeGlob(table) + ":*"));
         return this.<Long>run(Script.TRUNCATE, ScriptOutputType.INTEGER, keys(), version, bytes(table))
                 .thenCompose(done -> sweep(ScanCursor.INITIAL, entries, version))
-                .thenApply(done -> Outcome.REMOVED);
+                .thenApply(done -> {
+                    redis.changeMade();
+                    return Outcome.REMOVED;
+                });
     }
 
     private CompletableFuture<Long> sweep(ScanCursor from, ScanArgs entries, byte[] version) {
@@ -184,12 +187,12 @@ final class RowCache {
         }
 
         CompletableFuture<Outcome> remove() {
-            return apply(NONE, NONE).thenApply(RowChange::outcome);
+            return apply(NONE, NONE).thenApply(this::outcome);
         }
 
         /** @param sourceVersion the version of the entry that the row was completed from; empty if it wasn't */
         CompletableFuture<Outcome> write(Map<String, Object> row, byte[] sourceVersion) {
-            return apply(json(row), sourceVersion).thenApply(RowChange::outcome);
+            return apply(json(row), sourceVersion).thenApply(this::outcome);
         }
 
         private byte[] json(Map<String, Object> row) {
@@ -200,10 +203,11 @@ final class RowCache {
             return run(Script.APPLY, ScriptOutputType.INTEGER, keys, version, table, row, ttl, expires, sourceVersion);
         }
 
-        private static Outcome outcome(long answer) {
+        private Outcome outcome(long answer) {
             if (answer == 0) {
                 return Outcome.OLDER;
             }
+            redis.changeMade();
             return (answer & 1) != 0 ? Outcome.WRITTEN : Outcome.REMOVED;
         }
 

@@ -12,6 +12,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
+import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.apache.camel.Endpoint;
@@ -27,15 +28,20 @@ import org.apache.camel.support.DefaultComponent;
  */
 @Component("row-cache")
 public class RowCacheComponent extends DefaultComponent {
+    /** How often an emptied cache is looked for. */
+    private static final long LOOK_SECONDS = 10;
+
     private CacheSettings settings;
     private RowSource rowSource;
     private String identity = "walroute";
     private volatile RedisPipeline redis;
     private volatile RowCache cache;
-    private CacheMarker marker;
+    private volatile CacheMarker marker;
     private CacheMeters meters;
+    private volatile CacheCircuit circuit;
     private ExecutorService answers;
     private ExecutorService rowReaders;
+    private ScheduledExecutorService looks;
 
     public RowCacheComponent() {}
 
@@ -93,16 +99,21 @@ public class RowCacheComponent extends DefaultComponent {
         rowReaders = executors.newFixedThreadPool(this, "row-cache-rows", 2);
         marker = new CacheMarker(settings.server(), identity);
         meters = new CacheMeters(meterRegistry());
+        circuit = new CacheCircuit(settings.server(), meterRegistry());
         redis = new RedisPipeline(settings, answers, this::greet);
         cache = new RowCache(redis, rowSource, rowReaders);
         redis.start();
+        looks = executors.newSingleThreadScheduledExecutor(this, "row-cache-marker");
+        looks.scheduleWithFixedDelay(() -> marker.look(redis), LOOK_SECONDS, LOOK_SECONDS, TimeUnit.SECONDS);
     }
 
     @Override
     protected void doStop() throws Exception {
         super.doStop();
         if (redis != null) {
+            getCamelContext().getExecutorServiceManager().shutdownNow(looks);
             redis.close();
+            circuit.close();
             redis = null;
             cache = null;
             getCamelContext().getExecutorServiceManager().shutdown(rowReaders);
@@ -129,13 +140,22 @@ public class RowCacheComponent extends DefaultComponent {
         if (running == null) {
             return CompletableFuture.failedFuture(new RowCacheException("The row cache is stopped", null));
         }
-        return running.apply(event, keeping).whenComplete((outcome, failure) -> meters.count(outcome, failure));
+        return circuit.call(() -> running.apply(event, keeping))
+                .whenComplete((outcome, failure) -> meters.count(outcome, failure));
     }
 
     /** Why Redis can't be used now, in one line without password; empty if, as far as known, it can. */
     public Optional<String> problem() {
         RedisPipeline running = redis;
-        return running == null ? Optional.of("The row cache isn't started") : running.problem();
+        return running == null
+                ? Optional.of("The row cache isn't started")
+                : running.problem().or(circuit::problem);
+    }
+
+    /** As {@link #markerState()}, but as it was last seen, at most some seconds ago while Redis answers. Asks nobody. */
+    public MarkerState lastMarkerState() {
+        CacheMarker known = marker;
+        return known == null ? MarkerState.UNKNOWN : known.lastSeen();
     }
 
     /** Whether the cache is this service's and filled. Waits for Redis, at most for the command time-out. */

@@ -84,6 +84,7 @@ final class HookClient {
             meters.circuitTurned(event.getStateTransition().getToState());
             switch (event.getStateTransition().getToState()) {
                 case OPEN -> {
+                    meters.opened();
                     openUntilNanos = System.nanoTime() + settings.circuitWait().toNanos();
                     LOG.warn(
                             "hook:{} circuit open: changes are parked, next try in {} s. Last failure: {}",
@@ -192,7 +193,7 @@ final class HookClient {
     private void enqueue(Delivery delivery) {
         Optional<HookUnavailableException> refusal = refusal();
         if (refusal.isPresent()) {
-            delivery.fail(refusal.get());
+            refuse(delivery, refusal.get());
             return;
         }
         gate.add(delivery);
@@ -206,7 +207,7 @@ final class HookClient {
             Optional<HookUnavailableException> refusal = refusal().or(this::noPermission);
             if (refusal.isPresent()) {
                 gate.finished();
-                next.fail(refusal.get());
+                refuse(next, refusal.get());
             } else {
                 attempt(next);
             }
@@ -219,6 +220,11 @@ final class HookClient {
                 startNext();
             });
         }
+    }
+
+    private void refuse(Delivery delivery, HookUnavailableException why) {
+        meters.refused(delivery.events().size());
+        delivery.fail(why);
     }
 
     private void attempt(Delivery delivery) {

@@ -1,6 +1,7 @@
 package io.walroute.hook;
 
 import io.github.resilience4j.circuitbreaker.CircuitBreaker;
+import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
@@ -11,6 +12,8 @@ final class HookMeters {
     private final MeterRegistry registry;
     private final String endpoint;
     private final Timer attempt;
+    private final Counter opened;
+    private final Counter refused;
     private Gauge circuitGauge;
 
     HookMeters(MeterRegistry registry, String endpoint) {
@@ -18,6 +21,15 @@ final class HookMeters {
         this.endpoint = endpoint;
         attempt = Timer.builder("walroute.hook.attempt")
                 .description("Time from an attempt's start to its outcome")
+                .tag("endpoint", endpoint)
+                .register(registry);
+        opened = counter("walroute.circuit.opened", "How often the endpoint's circuit opened");
+        refused = counter("walroute.circuit.refused", "Changes that were not tried, since the circuit was open");
+    }
+
+    private Counter counter(String name, String description) {
+        return Counter.builder(name)
+                .description(description)
                 .tag("endpoint", endpoint)
                 .register(registry);
     }
@@ -45,6 +57,14 @@ final class HookMeters {
                         "to",
                         to.name().toLowerCase(java.util.Locale.ROOT))
                 .increment();
+    }
+
+    void opened() {
+        opened.increment();
+    }
+
+    void refused(int changes) {
+        refused.increment(changes);
     }
 
     /** A registry keeps the first gauge of a name: left there, it would hide the next client's circuit. */

@@ -26,6 +26,8 @@ import java.util.concurrent.TimeoutException;
  * Makes single attempts against one receiver: over pooled connections, to an address that the guard has seen, within one
  * time limit for everything, reading no more of the answer than it needs. Follows no redirect and repeats nothing.
  *
+ * <p>An attempt has its answer once the answer's head is whole: its status decides, whatever becomes of the body.
+ *
  * <p>Used on one event loop only, so an attempt's callbacks never run at the same time.
  */
 final class HookTransport {

@@ -6,6 +6,8 @@ import io.walroute.store.Store;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.function.Consumer;
 import org.apache.camel.Endpoint;
 import org.apache.camel.spi.annotations.Component;
@@ -21,6 +23,10 @@ import org.apache.camel.support.DefaultComponent;
 @Component("notify")
 public class NotifyComponent extends DefaultComponent {
     private static final Duration DRAIN = Duration.ofSeconds(5);
+    // Routes go on here once their frame is on disk: what they do next may block, and the store's thread tells all
+    // others
+    // that their writes are on disk.
+    private static final int CONTINUING_THREADS = 4;
 
     private NotifySettings settings = NotifySettings.defaults();
     private volatile FrameLog log;
@@ -28,6 +34,7 @@ public class NotifyComponent extends DefaultComponent {
     private volatile WebSocketServer server;
     private NotifyMeters meters;
     private FramePruner pruner;
+    private volatile ExecutorService continuing;
 
     public NotifyComponent() {}
 
@@ -74,6 +81,8 @@ public class NotifyComponent extends DefaultComponent {
         meters = new NotifyMeters(found == null ? new SimpleMeterRegistry() : found);
         log = new FrameLog(store);
         log.define();
+        continuing =
+                getCamelContext().getExecutorServiceManager().newFixedThreadPool(this, "notify", CONTINUING_THREADS);
         hub = new Hub(log, settings.maxBehind(), meters);
         server = new WebSocketServer(settings, hub, meters);
         pruner = new FramePruner();
@@ -100,10 +109,13 @@ public class NotifyComponent extends DefaultComponent {
             server = null;
             hub = null;
         }
+        if (continuing != null) {
+            getCamelContext().getExecutorServiceManager().shutdownGraceful(continuing);
+        }
         super.doStop();
     }
 
-    /** From any thread. Either callback runs, later and on the store's thread. */
+    /** From any thread. Either callback runs, later and on a thread that it may block. */
     void announce(String topic, String eventId, String frame, Runnable onDisk, Consumer<Exception> onRefused) {
         Hub running = hub;
         if (running == null) {
@@ -115,8 +127,16 @@ public class NotifyComponent extends DefaultComponent {
                 frame,
                 () -> {
                     running.wake();
-                    onDisk.run();
+                    goOn(onDisk);
                 },
-                onRefused);
+                reason -> goOn(() -> onRefused.accept(reason)));
+    }
+
+    private void goOn(Runnable rest) {
+        try {
+            continuing.execute(rest);
+        } catch (RejectedExecutionException stopping) {
+            rest.run();
+        }
     }
 }

@@ -12,6 +12,7 @@ import io.walroute.admin.ManagementToken;
 import io.walroute.audit.AuditComponent;
 import io.walroute.audit.AuditSettings;
 import io.walroute.cache.CacheSettings;
+import io.walroute.cache.MarkerState;
 import io.walroute.cache.RowCacheComponent;
 import io.walroute.change.Lsn;
 import io.walroute.deadletter.DeadLetterComponent;
@@ -449,7 +450,7 @@ public final class Service implements AutoCloseable {
         health.add(this::walHealth);
         health.add(() -> part("audit", store.problem(), Health.Status.DOWN, "writes reach " + store));
         if (cache != null) {
-            health.add(() -> part("cache", cache.problem(), Health.Status.DEGRADED, "Redis answers"));
+            health.add(this::cacheHealth);
         }
         if (notify != null) {
             health.add(() -> part("notify", notify.problem(), Health.Status.DEGRADED, "WebSocket clients can connect"));
@@ -461,6 +462,25 @@ public final class Service implements AutoCloseable {
     private static Health.Check part(String name, Optional<String> problem, Health.Status ifAny, String well) {
         return problem.map(line -> new Health.Check(name, ifAny, line, Map.of()))
                 .orElseGet(() -> new Health.Check(name, Health.Status.UP, well, Map.of()));
+    }
+
+    /** An emptied cache takes changes all the same: that rows are missing is said, but nothing is parked for it. */
+    private Health.Check cacheHealth() {
+        Health.Check answers = part("cache", cache.problem(), Health.Status.DEGRADED, "Redis answers");
+        MarkerState marker = cache.lastMarkerState();
+        if (answers.status() != Health.Status.UP || !marker.needsBackfill()) {
+            return answers;
+        }
+        boolean foreign = marker == MarkerState.FOREIGN;
+        return new Health.Check(
+                "cache",
+                foreign ? Health.Status.DEGRADED : Health.Status.UP,
+                foreign
+                        ? "Redis was filled by another service or slot, whose rows may stand in the way. Give this one a"
+                                + " Redis of its own, or empty it"
+                        : "Redis answers, but it was emptied or is new: rows are missing until they change. Run:"
+                                + " walroute backfill",
+                Map.of("backfill", "needed"));
     }
 
     private Health.Check walHealth() {

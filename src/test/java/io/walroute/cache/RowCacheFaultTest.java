@@ -130,7 +130,9 @@ class RowCacheFaultTest {
         fails(write(1), "READONLY You can't write against a read only replica");
         assertThat(it.pipeline.problem()).get().asString().contains("READONLY");
         it.redis.replicaofNoOne();
-        assertThat(it.apply(update(2, 1, "b"))).isEqualTo(Outcome.WRITTEN);
+        // It connects anew in between, in case that the name leads elsewhere by now.
+        await().until(() ->
+                write(2).handle((done, failure) -> done == Outcome.WRITTEN).join());
     }
 
     @Test

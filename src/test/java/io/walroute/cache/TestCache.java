@@ -34,12 +34,25 @@ final class TestCache implements AutoCloseable {
     }
 
     TestCache(Redis server, RowSource rows, Duration timeout) {
-        var settings = new CacheSettings(server.url(), "", Map.of(), timeout, 256);
+        this(server.url(), rows, timeout, server.url());
+    }
+
+    /** Over a proxy, or to a server whose keys nobody looks at. */
+    static TestCache on(String url, Duration timeout) {
+        return new TestCache(url, null, timeout, null);
+    }
+
+    static TestCache on(String url, Duration timeout, Redis lookedAt) {
+        return new TestCache(url, null, timeout, lookedAt.url());
+    }
+
+    private TestCache(String url, RowSource rows, Duration timeout, String lookUrl) {
+        var settings = new CacheSettings(url, "", Map.of(), timeout, 256);
         pipeline = new RedisPipeline(settings, this::answer, commands -> commands.ping());
         cache = new RowCache(pipeline, rows, executor);
         pipeline.start();
-        client = RedisClient.create(RedisURI.create(server.url()));
-        redis = client.connect().sync();
+        client = RedisClient.create(RedisURI.create(lookUrl == null ? url : lookUrl));
+        redis = lookUrl == null ? null : client.connect().sync();
     }
 
     private void answer(Runnable task) {

@@ -44,6 +44,8 @@ class HookCircuitTest {
         assertThat(receiver.requests()).hasSize(10);
         assertThat(rig.component.circuits()).containsEntry("partner", State.OPEN);
         assertThat(rig.circuitGauge()).isEqualTo(1);
+        assertThat(rig.circuitCount("opened")).isEqualTo(1);
+        assertThat(rig.circuitCount("refused")).isEqualTo(1);
         assertThat(rig.component.degraded())
                 .contains("hook:partner circuit open, last failure: hook:partner answered 503");
 

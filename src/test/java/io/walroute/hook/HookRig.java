@@ -116,6 +116,13 @@ final class HookRig implements AutoCloseable {
         return counter == null ? 0 : counter.count();
     }
 
+    double circuitCount(String of) {
+        return registry.get("walroute.circuit." + of)
+                .tag("endpoint", "partner")
+                .counter()
+                .count();
+    }
+
     double circuitGauge() {
         return registry.get("walroute.circuit.open")
                 .tag("endpoint", "partner")

@@ -22,7 +22,8 @@ public final class FaultProxy implements AutoCloseable {
     private final Set<Link> links = ConcurrentHashMap.newKeySet();
     private final AtomicLong toServerBytes = new AtomicLong();
     private final AtomicLong toClientBytes = new AtomicLong();
-    private final int targetPort;
+    private final AtomicLong toClientBudget = new AtomicLong(Long.MAX_VALUE);
+    private volatile int targetPort;
     private final int port;
     private volatile ServerSocket listener;
     private volatile boolean holdToServer;
@@ -75,6 +76,16 @@ public final class FaultProxy implements AutoCloseable {
     /** What the server sends no longer arrives; what the client sends does. */
     public void holdToClient() {
         holdToClient = true;
+    }
+
+    /** New connections lead to another server, as after a failover; those that are open stay. */
+    public void target(int otherPort) {
+        targetPort = otherPort;
+    }
+
+    /** After so many more bytes of the server's, in the middle of whatever that is, the connection ends. Happens once. */
+    public void endAfterBytesToClient(int bytes) {
+        toClientBudget.set(bytes);
     }
 
     /** Every piece waits this long before it goes on. */
@@ -175,6 +186,11 @@ public final class FaultProxy implements AutoCloseable {
                 pass(toServer);
                 if (delayMillis > 0) {
                     TimeUnit.MILLISECONDS.sleep(delayMillis);
+                }
+                if (!toServer && toClientBudget.addAndGet(-n) < 0) {
+                    int allowed = (int) (toClientBudget.getAndSet(Long.MAX_VALUE) + n);
+                    out.write(buffer, 0, Math.max(0, allowed));
+                    break;
                 }
                 out.write(buffer, 0, n);
                 (toServer ? toServerBytes : toClientBytes).addAndGet(n);

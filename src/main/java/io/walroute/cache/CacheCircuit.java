@@ -1,0 +1,121 @@
+package io.walroute.cache;
+
+import io.github.resilience4j.circuitbreaker.CircuitBreaker;
+import io.github.resilience4j.circuitbreaker.CircuitBreakerConfig;
+import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.walroute.cache.RowCacheException.Concern;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Spares changes, and Redis, attempts that can't succeed: opens when half of the last twenty failed for a reason that lies
+ * with the server, and lets three through a second later to see whether it is back.
+ *
+ * <p>What concerns one key only (another type in its place) never opens it. Any thread; never blocks.
+ */
+final class CacheCircuit implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(CacheCircuit.class);
+    /** An attempt costs next to nothing, and what is parked should not wait long once Redis is back. */
+    private static final Duration WAIT = Duration.ofSeconds(1);
+
+    private static final String ENDPOINT = "endpoint";
+    private static final String NAME = "row-cache";
+
+    private final String server;
+    private final MeterRegistry registry;
+    private final CircuitBreaker breaker;
+    private final Gauge open;
+    private final Counter opened;
+    private final Counter refused;
+    private volatile String lastFailure = "";
+
+    CacheCircuit(String server, MeterRegistry registry) {
+        this.server = server;
+        this.registry = registry;
+        breaker = CircuitBreaker.of(
+                NAME,
+                CircuitBreakerConfig.custom()
+                        .slidingWindowSize(20)
+                        .minimumNumberOfCalls(10)
+                        .failureRateThreshold(50)
+                        .waitDurationInOpenState(WAIT)
+                        .permittedNumberOfCallsInHalfOpenState(3)
+                        .build());
+        open = Gauge.builder("walroute.circuit.open", breaker, each -> isOpen() ? 1 : 0)
+                .description("1 while the endpoint's circuit is open and changes are parked without an attempt")
+                .tag(ENDPOINT, NAME)
+                .register(registry);
+        opened = counter("walroute.circuit.opened", "How often the endpoint's circuit opened");
+        refused = counter("walroute.circuit.refused", "Changes that were not tried, since the circuit was open");
+        breaker.getEventPublisher().onStateTransition(event -> {
+            switch (event.getStateTransition()) {
+                case CLOSED_TO_OPEN -> {
+                    opened.increment();
+                    LOG.warn("row-cache circuit open: changes are parked, tried again every second. {}", lastFailure);
+                }
+                case HALF_OPEN_TO_OPEN -> LOG.debug("row-cache circuit stays open: {}", lastFailure);
+                case HALF_OPEN_TO_CLOSED -> LOG.info("row-cache circuit closed: Redis at {} takes changes", server);
+                default -> {}
+            }
+        });
+    }
+
+    private Counter counter(String name, String description) {
+        return Counter.builder(name)
+                .description(description)
+                .tag(ENDPOINT, NAME)
+                .register(registry);
+    }
+
+    /** @return fails with {@link RowCacheUnavailableException}, without a call, while the circuit is open */
+    <T> CompletableFuture<T> call(Supplier<CompletableFuture<T>> change) {
+        if (!breaker.tryAcquirePermission()) {
+            refused.increment();
+            return CompletableFuture.failedFuture(new RowCacheUnavailableException(
+                    "Redis at " + server + " is not tried, the circuit is open. Last failure: " + lastFailure));
+        }
+        long start = System.nanoTime();
+        CompletableFuture<T> answer;
+        try {
+            answer = change.get();
+        } catch (RuntimeException e) {
+            // A change that can't even be sent says nothing of Redis.
+            breaker.releasePermission();
+            throw e;
+        }
+        return answer.whenComplete((done, failure) -> record(System.nanoTime() - start, failure));
+    }
+
+    private void record(long nanos, Throwable failure) {
+        Throwable cause = failure instanceof CompletionException ? failure.getCause() : failure;
+        if (cause instanceof RowCacheException known && known.concern() == Concern.SERVER) {
+            lastFailure = known.getMessage();
+            breaker.onError(nanos, TimeUnit.NANOSECONDS, known);
+        } else {
+            breaker.onSuccess(nanos, TimeUnit.NANOSECONDS);
+        }
+    }
+
+    private boolean isOpen() {
+        return breaker.getState() == CircuitBreaker.State.OPEN;
+    }
+
+    /** Why changes are parked without an attempt, in one line; empty if they aren't. */
+    Optional<String> problem() {
+        return isOpen() ? Optional.of("row-cache circuit open: " + lastFailure) : Optional.empty();
+    }
+
+    /** A registry keeps the first gauge of a name: left there, it would hide the next circuit. */
+    @Override
+    public void close() {
+        registry.remove(open);
+    }
+}
