@@ -75,6 +75,11 @@ final class CacheMarker {
         return redis.send(commands -> commands.hset(KEY, fields("done")));
     }
 
+    /** Rows may be stale: until a backfill the marker says so. */
+    CompletionStage<?> needsBackfill(RedisPipeline redis) {
+        return redis.send(commands -> commands.hset(KEY, fields("needed")));
+    }
+
     private MarkerState state(Map<byte[], byte[]> found) {
         if (found.isEmpty()) {
             return MarkerState.MISSING;

@@ -81,7 +81,7 @@ class CliTest {
     void wrong_usage_is_one_line_and_exit_code_2() {
         assertThat(walroute()).isEqualTo(2);
         assertThat(err())
-                .isEqualToIgnoringNewLines("Which command? One of: setup, run, dev, demo, simulate, dead-letters. See:"
+                .isEqualToIgnoringNewLines("Which command? One of: setup, reset, drop, run, dev, demo, simulate, dead-letters. See:"
                         + " walroute --help");
 
         assertThat(walroute("setpu")).isEqualTo(2);
@@ -359,7 +359,7 @@ class CliTest {
                         stream(stdout),
                         stream(stderr),
                         environment,
-                        new EntryPoints(this::run, this::demo, this::parked))
+                        new EntryPoints(this::run, this::demo, this::parked, io.walroute.service.Commands.slots()))
                 .run(args);
     }
 

@@ -22,7 +22,7 @@ public final class FaultProxy implements AutoCloseable {
     private final Set<Link> links = ConcurrentHashMap.newKeySet();
     private final AtomicLong toServerBytes = new AtomicLong();
     private final AtomicLong toClientBytes = new AtomicLong();
-    private final int targetPort;
+    private volatile int targetPort;
     private final int port;
     private volatile ServerSocket listener;
     private volatile boolean holdToServer;
@@ -44,6 +44,11 @@ public final class FaultProxy implements AutoCloseable {
 
     public int port() {
         return port;
+    }
+
+    /** Connections made from now on lead to another server, as a virtual address does after a failover. */
+    public void retarget(int targetPort) {
+        this.targetPort = targetPort;
     }
 
     /** Bytes that went through so far, towards the server. */
