@@ -19,7 +19,7 @@ public final class Walroute {
         TimeZone.setDefault(TimeZone.getTimeZone("UTC"));
         var out = new PrintStream(new FileOutputStream(FileDescriptor.out), true, StandardCharsets.UTF_8);
         var err = new PrintStream(new FileOutputStream(FileDescriptor.err), true, StandardCharsets.UTF_8);
-        var entryPoints = new EntryPoints(Commands::run, Commands::demo, new StoredDeadLetters());
+        var entryPoints = new EntryPoints(Commands::run, Commands::demo, new StoredDeadLetters(), Commands.slots());
         System.exit(new Cli(out, err, System.getenv(), entryPoints).run(args));
     }
 }

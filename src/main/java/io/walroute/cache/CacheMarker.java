@@ -107,6 +107,11 @@ final class CacheMarker {
                 .thenAccept(done -> lastSeen = MarkerState.PRESENT);
     }
 
+    /** Rows may be stale: until a backfill the marker says so. */
+    CompletionStage<?> needsBackfill(RedisPipeline redis) {
+        return redis.send(commands -> commands.hset(KEY, fields("needed")));
+    }
+
     private MarkerState state(Map<byte[], byte[]> found) {
         lastSeen = stateOf(found);
         return lastSeen;

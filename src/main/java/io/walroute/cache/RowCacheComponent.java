@@ -184,6 +184,14 @@ public class RowCacheComponent extends DefaultComponent {
                 : marker.backfilled(running);
     }
 
+    /** Rows that changed unseen may be stale: {@link #markerState} says backfill until {@link #markBackfilled}. */
+    public CompletionStage<?> markStale() {
+        RedisPipeline running = redis;
+        return running == null
+                ? CompletableFuture.failedFuture(new RowCacheException("The row cache isn't started", null))
+                : marker.needsBackfill(running);
+    }
+
     /**
      * Forgets deletions, expired rows and truncations up to and including this version. Only for what nothing older can come
      * after: the slot has confirmed past it, nothing is parked before it, and no backfill is running whose rows carry an

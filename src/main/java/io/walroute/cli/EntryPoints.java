@@ -1,5 +1,6 @@
 package io.walroute.cli;
 
+import io.walroute.change.Lsn;
 import io.walroute.demo.DemoSettings;
 import io.walroute.settings.Settings;
 import java.io.PrintStream;
@@ -7,9 +8,10 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Consumer;
 
 /** What the commands start: given to them, so that the command line knows neither Camel nor the stores. */
-public record EntryPoints(ServiceRun service, DemoRun demo, DeadLetters deadLetters) {
+public record EntryPoints(ServiceRun service, DemoRun demo, DeadLetters deadLetters, Slots slots) {
     @FunctionalInterface
     public interface ServiceRun {
         /**
@@ -31,6 +33,32 @@ public record EntryPoints(ServiceRun service, DemoRun demo, DeadLetters deadLett
          */
         int run(Path home, DemoSettings settings, PrintStream out) throws Exception;
     }
+
+    /** What is done to the slot and noted in the store. */
+    public interface Slots {
+        /** Whether the service ever streamed: then a missing slot is a gap, else a setup that is yet to come. */
+        boolean ranBefore(Settings settings) throws Exception;
+
+        /** @param say is told what will be given up, before anything is */
+        ResetResult reset(Settings settings, ResetOptions options, Consumer<ResetPlan> say) throws Exception;
+
+        /** @return what was done, in the past tense; empty if there was nothing to do */
+        List<String> drop(Settings settings, boolean force, boolean publication) throws Exception;
+    }
+
+    public record ResetOptions(boolean acceptGap, boolean force, boolean dryRun) {}
+
+    /**
+     * @param bytes null where the two positions are not of one WAL
+     * @param gap the gap in one line; null if none was found
+     */
+    public record ResetPlan(Lsn from, Lsn to, Long bytes, String gap) {}
+
+    /**
+     * @param gap as in {@link ResetPlan}
+     * @param done in the past tense; empty for a dry run and where there was nothing to do
+     */
+    public record ResetResult(Lsn from, Lsn to, Long bytes, String gap, long epoch, List<String> done) {}
 
     /**
      * The dead letters without the service, by its database. Queries, bodies and answers are those of

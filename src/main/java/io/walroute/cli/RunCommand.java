@@ -2,10 +2,12 @@ package io.walroute.cli;
 
 import io.walroute.settings.Settings;
 import io.walroute.slot.Finding;
+import io.walroute.slot.Finding.Fault;
 import io.walroute.slot.ReplicationCheck;
 import java.nio.file.Files;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -17,6 +19,9 @@ import picocli.CommandLine.Command;
         footer = {"", "Example: DATABASE_URL=postgresql://walroute:secret@localhost:5432/grails walroute run"})
 class RunCommand implements Callable<Integer> {
     private static final Logger LOG = LoggerFactory.getLogger(RunCommand.class);
+
+    private static final Set<Fault> OF_GAP =
+            Set.of(Fault.SLOT_MISSING, Fault.SLOT_INVALIDATED, Fault.PUBLICATION_MISSING, Fault.NO_FREE_SLOT);
 
     private final Session session;
 
@@ -47,11 +52,16 @@ class RunCommand implements Callable<Integer> {
     }
 
     /** What may pass by itself is waited for by the service; what somebody has to mend ends the start. */
-    private static void checkDatabase(Settings settings) {
+    private void checkDatabase(Settings settings) throws Exception {
         List<Finding> findings = ReplicationCheck.findings(settings.replicationTarget());
+        // A slot that was there before is a gap: the service says so, and waits until somebody accepts it.
+        boolean gap = findings.stream().anyMatch(finding -> OF_GAP.contains(finding.fault()))
+                && session.entryPoints().slots().ranBefore(settings);
         Map<Boolean, List<String>> lines = findings.stream()
                 .collect(java.util.stream.Collectors.partitioningBy(
-                        finding -> finding.kind() == Finding.Kind.CONFIGURATION || finding.kind() == Finding.Kind.GONE,
+                        finding -> finding.kind() != Finding.Kind.UNREACHABLE
+                                && finding.kind() != Finding.Kind.STANDBY
+                                && !(gap && OF_GAP.contains(finding.fault())),
                         java.util.stream.Collectors.mapping(Finding::line, java.util.stream.Collectors.toList())));
         if (!lines.get(true).isEmpty()) {
             throw new Failure(Failure.MISCONFIGURED, lines.get(true), null);

@@ -1,6 +1,7 @@
 package io.walroute.service;
 
 import io.micrometer.core.instrument.MeterRegistry;
+import io.walroute.cli.EntryPoints;
 import io.walroute.demo.Demo;
 import io.walroute.demo.DemoSettings;
 import io.walroute.settings.Settings;
@@ -75,5 +76,9 @@ public final class Commands {
         public void close() {
             service.close();
         }
+    }
+
+    public static EntryPoints.Slots slots() {
+        return new SlotCommands();
     }
 }

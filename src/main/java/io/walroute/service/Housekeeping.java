@@ -1,15 +1,18 @@
 package io.walroute.service;
 
 import io.walroute.cache.RowCacheComponent;
+import io.walroute.change.Epochs;
 import io.walroute.change.Lsn;
 import io.walroute.change.Version;
 import io.walroute.settings.Settings;
 import io.walroute.store.Store;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 import javax.sql.DataSource;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -28,6 +31,7 @@ final class Housekeeping implements AutoCloseable {
     private final Settings settings;
     private final DataSource database;
     private final Store store;
+    private final Supplier<Epochs> epochs;
     private final Optional<RowCacheComponent> cache;
     private final ScheduledExecutorService timer = Executors.newSingleThreadScheduledExecutor(task -> {
         Thread thread = new Thread(task, "housekeeping");
@@ -36,15 +40,25 @@ final class Housekeeping implements AutoCloseable {
     });
     private volatile Lsn settledUpTo = Lsn.ZERO;
 
-    Housekeeping(Settings settings, DataSource database, Store store, Optional<RowCacheComponent> cache) {
+    /** @param epochs those of the stream as it is known now */
+    Housekeeping(
+            Settings settings,
+            DataSource database,
+            Store store,
+            Supplier<Epochs> epochs,
+            Optional<RowCacheComponent> cache) {
         this.settings = settings;
         this.database = database;
         this.store = store;
+        this.epochs = epochs;
         this.cache = cache;
     }
 
     void start() {
         timer.scheduleWithFixedDelay(this::run, 5, PERIOD_S, TimeUnit.SECONDS);
+        if (cache.isPresent()) {
+            timer.scheduleWithFixedDelay(this::tellCacheOfGap, 1, 2, TimeUnit.SECONDS);
+        }
     }
 
     /** Everything before it is acknowledged; {@link Lsn#ZERO} as long as that is unknown. */
@@ -60,13 +74,37 @@ final class Housekeeping implements AutoCloseable {
             }
             settledUpTo = restart.get();
             if (cache.isPresent()) {
-                Lsn parked = oldestParked("cache");
-                Lsn mark = parked != null && parked.compareTo(restart.get()) < 0 ? parked : restart.get();
-                cache.get().purge(new Version(store.epoch(), mark, 0));
+                var settled = new Version(epochs.get().at(restart.get()), restart.get(), 0);
+                Version parked = oldestParked("cache");
+                cache.get().purge(parked != null && parked.compareTo(settled) < 0 ? parked : settled);
             }
         } catch (SQLException | RuntimeException e) {
             // The next turn does what this one couldn't.
             LOG.debug("Housekeeping was put off", e);
+        }
+    }
+
+    /** After an accepted gap rows in the cache may be stale; noted until Redis has it, however long that is away. */
+    private void tellCacheOfGap() {
+        try {
+            String gap = store.meta(SlotLog.CACHE_IS_STALE);
+            if (gap == null) {
+                return;
+            }
+            cache.get().markStale().toCompletableFuture().get(5, TimeUnit.SECONDS);
+            LOG.warn("Rows that changed in the {} are stale in the cache until they are read again: backfill", gap);
+            store.write(
+                    session -> {
+                        var done = session.statement("DELETE FROM walroute_meta WHERE key = ? AND value = ?");
+                        done.setString(1, SlotLog.CACHE_IS_STALE);
+                        done.setString(2, gap);
+                        done.executeUpdate();
+                    },
+                    Duration.ofSeconds(10));
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } catch (Exception e) {
+            LOG.debug("The cache can't be told of an accepted gap yet", e);
         }
     }
 
@@ -82,15 +120,18 @@ final class Housekeeping implements AutoCloseable {
         }
     }
 
-    private Lsn oldestParked(String sink) throws SQLException {
+    private Version oldestParked(String sink) throws SQLException {
         return store.read(connection -> {
-            try (var query =
-                    connection.prepareStatement("SELECT lsn FROM dead_letters WHERE sink = ? AND state = 'parked'")) {
+            try (var query = connection.prepareStatement(
+                    "SELECT lsn, event_id FROM dead_letters WHERE sink = ? AND state = 'parked'")) {
                 query.setString(1, sink);
                 var rows = query.executeQuery();
-                Lsn oldest = null;
+                Version oldest = null;
                 while (rows.next()) {
-                    Lsn each = Lsn.parse(rows.getString(1));
+                    // An event's id begins with its epoch.
+                    String id = rows.getString(2);
+                    var each = new Version(
+                            Long.parseLong(id.substring(0, id.indexOf('-'))), Lsn.parse(rows.getString(1)), 0);
                     oldest = oldest == null || each.compareTo(oldest) < 0 ? each : oldest;
                 }
                 return oldest;

@@ -10,6 +10,7 @@ import io.walroute.admin.Health;
 import io.walroute.admin.HealthPaths;
 import io.walroute.admin.ManagementToken;
 import io.walroute.audit.AuditComponent;
+import io.walroute.audit.AuditLog;
 import io.walroute.audit.AuditSettings;
 import io.walroute.cache.CacheSettings;
 import io.walroute.cache.MarkerState;
@@ -71,6 +72,7 @@ public final class Service implements AutoCloseable {
     private final WalComponent wal = new WalComponent();
     private final List<String> off = new ArrayList<>();
     private Store store;
+    private SlotGuard guard;
     private HikariDataSource database;
     private RowCacheComponent cache;
     private NotifyComponent notify;
@@ -106,6 +108,7 @@ public final class Service implements AutoCloseable {
         checkPort("WEBSOCKET_PORT", settings.notifyHost(), settings.websocketPort());
         checkPort("MANAGEMENT_PORT", settings.managementHost(), settings.managementPort());
         openStore();
+        guardSlot();
         database = Databases.pool(settings.databaseUrl());
         bindSource();
         bindSinks();
@@ -148,6 +151,21 @@ public final class Service implements AutoCloseable {
         }
     }
 
+    private void guardSlot() {
+        try {
+            var audit = new AuditLog(store);
+            guard = new SlotGuard(
+                    settings.replicationTarget(),
+                    store,
+                    () -> audit.last().map(last -> last.event().version()),
+                    wal::setEpochs,
+                    meters);
+        } catch (SQLException e) {
+            throw new ServiceException(
+                    "walroute.audit.url: the slot's record can't be read: " + StartFailure.line(e), e);
+        }
+    }
+
     private void bindSource() {
         var url = settings.databaseUrl();
         var c = wal.getConfiguration();
@@ -172,8 +190,7 @@ public final class Service implements AutoCloseable {
         c.setSlotName(settings.replicationSlot());
         c.setPublicationName(settings.publicationName());
         c.setPollIntervalMs(settings.pollInterval().toMillis());
-        wal.setEpoch(store.epoch());
-        wal.setSlotCheck(new ReplicationObstacles(settings.replicationTarget()));
+        wal.setSlotCheck(guard);
         wal.setEndpointDefaults(endpoint -> {
             endpoint.setMaxInFlight(settings.maxInFlight());
             endpoint.setMaxInFlightBytes(settings.maxInFlightBytes());
@@ -193,7 +210,7 @@ public final class Service implements AutoCloseable {
                         .equals(settings.databaseUrl().jdbcUrl())) {
             return "";
         }
-        return "public.audit_log,public.dead_letters,public.frames,public.walroute_meta";
+        return "public.audit_log,public.dead_letters,public.frames,public.walroute_meta," + SlotLog.TABLES;
     }
 
     private void bindSinks() {
@@ -381,6 +398,7 @@ public final class Service implements AutoCloseable {
 
     private void startCamel() {
         try {
+            guard.start();
             main.start();
             CamelContext camel = main.getCamelContext();
             if (notify != null) {
@@ -392,7 +410,7 @@ public final class Service implements AutoCloseable {
                 new HealthPaths(health).mount(server.getRouter());
                 mountApi(server);
             }
-            housekeeping = new Housekeeping(settings, database, store, Optional.ofNullable(cache));
+            housekeeping = new Housekeeping(settings, database, store, guard::epochs, Optional.ofNullable(cache));
             housekeeping.start();
         } catch (SettingsException e) {
             throw e;
@@ -553,6 +571,9 @@ public final class Service implements AutoCloseable {
         try {
             main.stop();
         } finally {
+            if (guard != null) {
+                guard.close();
+            }
             if (database != null) {
                 database.close();
             }

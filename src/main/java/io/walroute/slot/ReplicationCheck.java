@@ -32,7 +32,8 @@ public final class ReplicationCheck {
         }
     }
 
-    private static List<Finding> findings(Connection connection, ReplicationTarget target) throws SQLException {
+    /** @see #findings(ReplicationTarget) */
+    public static List<Finding> findings(Connection connection, ReplicationTarget target) throws SQLException {
         ServerInfo server = ServerInfo.read(connection);
         List<Finding> findings = serverFindings(server, target);
         if (Publication.read(connection, target.publication()).isEmpty()) {
@@ -138,7 +139,6 @@ public final class ReplicationCheck {
                 "The replication slot " + slot.name() + " is invalidated ("
                         + (slot.invalidationReason() == null ? "wal_removed" : slot.invalidationReason())
                         + "): changes after " + slot.confirmedFlushLsn()
-                        + " are gone from PostgreSQL. Give them up: SELECT pg_drop_replication_slot("
-                        + Quote.literal(slot.name()) + "), then walroute setup");
+                        + " are gone from PostgreSQL. Give them up: walroute reset --accept-gap");
     }
 }

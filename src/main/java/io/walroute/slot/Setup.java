@@ -1,5 +1,6 @@
 package io.walroute.slot;
 
+import io.walroute.change.Lsn;
 import io.walroute.slot.Finding.Fault;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -337,10 +338,19 @@ public final class Setup {
     }
 
     private String createSlot(Step step) throws SlotException {
+        return step.done() + " at " + createSlot(step.sql());
+    }
+
+    /** Only the slot. @return where it stands */
+    Lsn createSlot(ServerInfo server) throws SlotException {
+        return Lsn.parse(createSlot(slotStep(server).sql()));
+    }
+
+    private String createSlot(String sql) throws SlotException {
         try (Statement statement = connection.createStatement()) {
             statement.execute("SET statement_timeout = " + slotTimeout.toMillis());
             try {
-                return step.done() + " at " + createSlot(statement, step.sql());
+                return createSlot(statement, sql);
             } finally {
                 statement.execute("RESET statement_timeout");
             }

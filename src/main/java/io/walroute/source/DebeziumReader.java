@@ -2,6 +2,7 @@ package io.walroute.source;
 
 import io.walroute.change.ChangeEvent;
 import io.walroute.change.ChangeHeaders;
+import io.walroute.change.Epochs;
 import io.walroute.change.Lsn;
 import io.walroute.change.Operation;
 import io.walroute.change.PgType;
@@ -42,7 +43,7 @@ final class DebeziumReader {
     /** What a change costs beside its texts: event, maps, exchange, ledger entry (a heap dump showed about 2 kB). */
     private static final int OVERHEAD_BYTES = 2_000;
 
-    private final long epoch;
+    private final Epochs epochs;
     private final TableCatalog catalog;
     private final Set<String> excluded;
     private final Map<Schema, Plan> plans = new IdentityHashMap<>();
@@ -53,8 +54,8 @@ final class DebeziumReader {
     private SourceRecord keyChangeDelete;
 
     /** @param excluded tables to leave out, as {@code schema.table} */
-    DebeziumReader(long epoch, TableCatalog catalog, Set<String> excluded) {
-        this.epoch = epoch;
+    DebeziumReader(Epochs epochs, TableCatalog catalog, Set<String> excluded) {
+        this.epochs = epochs;
         this.catalog = catalog;
         this.excluded = excluded;
     }
@@ -62,11 +63,11 @@ final class DebeziumReader {
     /** Empty for a record that has nothing to say by itself (the first half of a key change, an excluded table). */
     Optional<Item> read(SourceRecord record, Object mark) throws SQLException {
         if (!(record.value() instanceof Struct value)) {
-            return Optional.of(Item.boundary(Item.Kind.TICK, mark));
+            return Optional.of(Item.boundary(Item.Kind.TICK, mark, position(record)));
         }
         Field op = value.schema().field("op");
         if (op == null) {
-            return Optional.of(Item.boundary(boundary(value), mark));
+            return Optional.of(Item.boundary(boundary(value), mark, position(record)));
         }
         String operation = value.getString("op");
         return switch (operation) {
@@ -74,7 +75,7 @@ final class DebeziumReader {
             case "u" -> Optional.ofNullable(update(record, value, null));
             case "d" -> Optional.ofNullable(delete(record, value));
             case "t" -> Optional.ofNullable(truncate(record, value));
-            case "m" -> Optional.of(message(value, mark));
+            case "m" -> Optional.of(message(value, mark, position(record)));
             default ->
                 throw new IllegalStateException(
                         "the engine sent an operation '" + operation + "', which it never should");
@@ -89,7 +90,7 @@ final class DebeziumReader {
         return "END".equals(value.getString("status")) ? Item.Kind.END : Item.Kind.BEGIN;
     }
 
-    private static Item message(Struct value, Object mark) {
+    private static Item message(Struct value, Object mark, Lsn position) {
         Struct message = value.getStruct("message");
         Object content = message.get("content");
         byte[] bytes;
@@ -101,7 +102,17 @@ final class DebeziumReader {
         } else {
             bytes = String.valueOf(content).getBytes(StandardCharsets.UTF_8);
         }
-        return Item.heartbeat(new String(bytes, StandardCharsets.UTF_8), mark);
+        return Item.heartbeat(new String(bytes, StandardCharsets.UTF_8), mark, position);
+    }
+
+    /** Where the engine moves the slot when the record is confirmed; null if that moves nothing. */
+    private static Lsn position(SourceRecord record) {
+        Object commit =
+                record.sourceOffset() == null ? null : record.sourceOffset().get("lsn_commit");
+        Object processed =
+                record.sourceOffset() == null ? null : record.sourceOffset().get("lsn_proc");
+        Object position = commit != null ? commit : processed;
+        return position instanceof Long lsn ? new Lsn(lsn) : null;
     }
 
     private Item insert(SourceRecord record, Struct value) throws SQLException {
@@ -234,7 +245,8 @@ final class DebeziumReader {
         long micros = source.getInt64("ts_us");
         Instant committed =
                 Instant.ofEpochSecond(Math.floorDiv(micros, 1_000_000L), Math.floorMod(micros, 1_000_000L) * 1_000L);
-        return ChangeEvent.builder(operation, schema, table, committed, new Version(epoch, new Lsn(lsn), position))
+        var place = new Lsn(lsn);
+        return ChangeEvent.builder(operation, schema, table, committed, new Version(epochs.at(place), place, position))
                 .xid(xid);
     }
 

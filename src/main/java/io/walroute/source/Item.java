@@ -1,6 +1,7 @@
 package io.walroute.source;
 
 import io.walroute.change.ChangeEvent;
+import io.walroute.change.Lsn;
 import java.util.function.Function;
 import org.apache.camel.Endpoint;
 import org.apache.camel.Exchange;
@@ -14,6 +15,7 @@ import org.apache.camel.Exchange;
  * @param heartbeat the content of a WAL heartbeat of ours that came back; null for everything else
  * @param mark what the stream needs to confirm this item; null where confirming it would confirm nothing, as in the middle
  *     of a transaction
+ * @param position where confirming it moves the slot; null if nowhere
  * @param bytes about how much memory the change takes
  */
 record Item(
@@ -22,6 +24,7 @@ record Item(
         Function<Endpoint, Exchange> exchange,
         String heartbeat,
         Object mark,
+        Lsn position,
         long bytes) {
     enum Kind {
         BEGIN,
@@ -34,14 +37,14 @@ record Item(
     }
 
     static Item change(ChangeEvent change, Function<Endpoint, Exchange> exchange, long bytes) {
-        return new Item(Kind.CHANGE, change, exchange, null, null, bytes);
+        return new Item(Kind.CHANGE, change, exchange, null, null, null, bytes);
     }
 
-    static Item boundary(Kind kind, Object mark) {
-        return new Item(kind, null, null, null, mark, 0);
+    static Item boundary(Kind kind, Object mark, Lsn position) {
+        return new Item(kind, null, null, null, mark, position, 0);
     }
 
-    static Item heartbeat(String content, Object mark) {
-        return new Item(Kind.HEARTBEAT, null, null, content, mark, 0);
+    static Item heartbeat(String content, Object mark, Lsn position) {
+        return new Item(Kind.HEARTBEAT, null, null, content, mark, position, 0);
     }
 }

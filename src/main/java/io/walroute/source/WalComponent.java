@@ -1,5 +1,6 @@
 package io.walroute.source;
 
+import io.walroute.change.Epochs;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.TimeZone;
@@ -23,7 +24,7 @@ public class WalComponent extends DebeziumComponent<PostgresConnectorEmbeddedDeb
     private static final TimeZone UTC = TimeZone.getTimeZone("UTC");
 
     private PostgresConnectorEmbeddedDebeziumConfiguration configuration = new WalConfiguration();
-    private long epoch = 1;
+    private volatile Epochs epochs = Epochs.all(1);
     private SlotCheck slotCheck;
     private Consumer<WalEndpoint> endpointDefaults = endpoint -> {};
 
@@ -74,13 +75,16 @@ public class WalComponent extends DebeziumComponent<PostgresConnectorEmbeddedDeb
         this.configuration = configuration;
     }
 
-    public long getEpoch() {
-        return epoch;
+    Epochs getEpochs() {
+        return epochs;
     }
 
-    /** The number that event ids and versions begin with; rises when the server's LSNs may be used again. Default 1. */
-    public void setEpoch(long epoch) {
-        this.epoch = epoch;
+    /**
+     * The number that event ids and versions begin with, by LSN; rises when the server's LSNs may be used again. Default 1.
+     * Streams that start from now on see it.
+     */
+    public void setEpochs(Epochs epochs) {
+        this.epochs = epochs;
     }
 
     SlotCheck getSlotCheck() {

@@ -2,6 +2,7 @@ package io.walroute.source;
 
 import io.walroute.change.ChangeContext;
 import io.walroute.change.ChangeEvent;
+import io.walroute.change.Lsn;
 import io.walroute.change.Settlement;
 import java.sql.Connection;
 import java.sql.DriverManager;
@@ -109,6 +110,9 @@ public class WalConsumer extends DefaultConsumer {
                 if (stopping) {
                     return;
                 }
+                if (ended.brokenOff != null) {
+                    continue; // the check says the rest
+                }
                 restarts++;
                 if (ended.madeProgress) {
                     backoff = FIRST_BACKOFF;
@@ -158,11 +162,16 @@ public class WalConsumer extends DefaultConsumer {
         try (var catalog = new TableCatalog(this::connect);
                 var beat = new WalHeartbeat(this::connect)) {
             heartbeat = beat;
-            var reader = new DebeziumReader(endpoint.getComponent().getEpoch(), catalog, excluded());
+            var reader = new DebeziumReader(endpoint.getComponent().getEpochs(), catalog, excluded());
             var stream = new DebeziumStream(engineSettings(), reader);
             life = new Life(stream);
             stream.start(life);
             while (!life.ended() && !stopping) {
+                Optional<SlotCheck.Obstacle> obstacle = obstacleMeanwhile();
+                if (obstacle.isPresent()) {
+                    life.breakOff(obstacle.get());
+                    break;
+                }
                 beat(beat);
                 life.awaitEnd(beat.hasReturned() ? Math.min(endpoint.getWalHeartbeat(), 1_000) : 100);
             }
@@ -225,6 +234,20 @@ public class WalConsumer extends DefaultConsumer {
     private Optional<SlotCheck.Obstacle> check() {
         SlotCheck check = endpoint.getComponent().getSlotCheck();
         return check != null ? check.check() : checkThatTheSlotExists();
+    }
+
+    private Optional<SlotCheck.Obstacle> obstacleMeanwhile() {
+        SlotCheck check = endpoint.getComponent().getSlotCheck();
+        return check == null ? Optional.empty() : check.whileStreaming();
+    }
+
+    private void announce(Lsn position, Runnable then) {
+        SlotCheck check = endpoint.getComponent().getSlotCheck();
+        if (check == null || position == null) {
+            then.run();
+        } else {
+            check.beforeConfirm(position, then);
+        }
     }
 
     private Optional<SlotCheck.Obstacle> checkThatTheSlotExists() {
@@ -371,6 +394,11 @@ public class WalConsumer extends DefaultConsumer {
         private boolean inTransaction;
         private volatile boolean madeProgress;
         private volatile Throwable cause;
+        private volatile SlotCheck.Obstacle brokenOff;
+        // What is announced may be confirmed once that is noted down; the first two belong to the stream's thread.
+        private Item announced;
+        private Item confirmed;
+        private volatile Item confirmable;
         // After this nothing is handed over nor confirmed: something in between was left out.
         private boolean finished;
 
@@ -486,8 +514,17 @@ public class WalConsumer extends DefaultConsumer {
 
         private void confirm(ChangeStream.Confirmer confirmer) throws InterruptedException {
             Item settled = ledger.settledUpTo();
-            if (settled != null) {
-                confirmer.confirm(settled);
+            if (settled != null && brokenOff == null) {
+                announced = settled;
+                announce(settled.position(), () -> {
+                    confirmable = settled;
+                    wake();
+                });
+            }
+            Item next = confirmable;
+            if (next != null && next != confirmed && brokenOff == null) {
+                confirmer.confirm(next);
+                confirmed = next;
                 madeProgress = true;
             }
             throwFailure();
@@ -502,7 +539,8 @@ public class WalConsumer extends DefaultConsumer {
         }
 
         private void finishDraining(ChangeStream.Confirmer confirmer) throws InterruptedException {
-            while (!ledger.isEmpty() && System.nanoTime() - drainSinceNanos < drainNanos()) {
+            while ((!ledger.isEmpty() || confirmed != announced)
+                    && System.nanoTime() - drainSinceNanos < drainNanos()) {
                 park();
                 confirm(confirmer);
             }
@@ -510,6 +548,13 @@ public class WalConsumer extends DefaultConsumer {
             if (!ledger.isEmpty()) {
                 LOG.warn("Stopping with {}; PostgreSQL sends them again at the next start", whatIsHeld());
             }
+        }
+
+        /** Ends the stream at once; nothing is confirmed any more. */
+        void breakOff(SlotCheck.Obstacle obstacle) {
+            brokenOff = obstacle;
+            enter(obstacle.standby() ? WalStatus.State.STANDBY : WalStatus.State.DOWN, obstacle.message());
+            stream.close();
         }
 
         /** Blocks until what is in flight is settled and confirmed, the drain timeout is over, or the stream has ended. */

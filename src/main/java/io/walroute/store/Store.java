@@ -63,6 +63,9 @@ public final class Store implements AutoCloseable {
     private static final String PUT_META = "INSERT INTO walroute_meta (key, value) VALUES (?, ?)"
             + " ON CONFLICT (key) DO UPDATE SET value = excluded.value";
 
+    private static final String RAISE_EPOCH =
+            "UPDATE walroute_meta SET value = ? WHERE key = '" + EPOCH + "' AND CAST(value AS bigint) < ?";
+
     private final Database database;
     private final HikariDataSource readers;
     private final Writer writer;
@@ -186,8 +189,30 @@ public final class Store implements AutoCloseable {
     }
 
     /** Makes {@link #epoch()} one higher, for good: versions and ids made from now on differ from all before. */
-    public synchronized long raiseEpoch() throws SQLException {
-        setMeta(EPOCH, Long.toString(Long.parseLong(meta(EPOCH)) + 1));
+    public long raiseEpoch() throws SQLException {
+        return raiseEpoch(readEpoch() + 1, session -> {});
+    }
+
+    /**
+     * Makes {@link #epoch()} at least {@code next}, and writes what belongs to that in the same transaction.
+     *
+     * @return the epoch from now on
+     */
+    public synchronized long raiseEpoch(long next, Write along) throws SQLException {
+        write(
+                session -> {
+                    var raise = session.statement(RAISE_EPOCH);
+                    raise.setString(1, Long.toString(next));
+                    raise.setLong(2, next);
+                    raise.executeUpdate();
+                    along.apply(session);
+                },
+                DRAIN_AT_CLOSE);
+        return readEpoch();
+    }
+
+    /** {@link #epoch()}, after another process may have raised it. */
+    public synchronized long readEpoch() throws SQLException {
         epoch = Long.parseLong(meta(EPOCH));
         return epoch;
     }

@@ -84,8 +84,9 @@ class CliTest {
     void wrong_usage_is_one_line_and_exit_code_2() {
         assertThat(walroute()).isEqualTo(2);
         assertThat(err())
-                .isEqualToIgnoringNewLines("Which command? One of: setup, run, dev, demo, simulate, dead-letters. See:"
-                        + " walroute --help");
+                .isEqualToIgnoringNewLines(
+                        "Which command? One of: setup, reset, drop, run, dev, demo, simulate, dead-letters. See:"
+                                + " walroute --help");
 
         assertThat(walroute("setpu")).isEqualTo(2);
         assertThat(err())
@@ -460,7 +461,11 @@ class CliTest {
         stdout.reset();
         stderr.reset();
         environment.putIfAbsent("WALROUTE_HOME", home.toString());
-        return new Cli(stream(stdout), stream(stderr), environment, new EntryPoints(this::run, this::demo, deadLetters))
+        return new Cli(
+                        stream(stdout),
+                        stream(stderr),
+                        environment,
+                        new EntryPoints(this::run, this::demo, deadLetters, io.walroute.service.Commands.slots()))
                 .run(args);
     }
 

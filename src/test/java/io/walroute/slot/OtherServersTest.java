@@ -59,8 +59,7 @@ class OtherServersTest {
                                 Fault.SLOT_INVALIDATED,
                                 "The replication slot taken is invalidated (wal_removed): changes after "
                                         + lost.confirmedFlushLsn()
-                                        + " are gone from PostgreSQL. Give them up: SELECT"
-                                        + " pg_drop_replication_slot('taken'), then walroute setup"));
+                                        + " are gone from PostgreSQL. Give them up: walroute reset --accept-gap"));
             }
             assertThat(failureOfSetup(server, "taken").kind()).isEqualTo(Kind.GONE);
         }

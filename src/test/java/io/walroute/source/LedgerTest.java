@@ -26,7 +26,7 @@ class LedgerTest {
     private static Item change(int n, long bytes) {
         var event = ChangeEvent.builder(Operation.INSERT, "public", "t", Instant.EPOCH, new Version(1, new Lsn(n), 0))
                 .build();
-        return new Item(Item.Kind.CHANGE, event, null, null, "mark" + n, bytes);
+        return new Item(Item.Kind.CHANGE, event, null, null, "mark" + n, null, bytes);
     }
 
     @Test
@@ -77,7 +77,7 @@ class LedgerTest {
     @Test
     void boundaries_take_part_in_the_prefix_and_rows_without_a_mark_confirm_nothing() {
         var row = ledger.submit(Item.change(change(1, 0).change(), null, 5));
-        ledger.submitSettled(Item.boundary(Item.Kind.END, "end"));
+        ledger.submitSettled(Item.boundary(Item.Kind.END, "end", null));
         assertThat(ledger.settledUpTo()).isNull();
         row.routeHold().release();
         assertThat(ledger.settledUpTo().mark()).isEqualTo("end");

@@ -47,6 +47,11 @@ public final class FaultProxy implements AutoCloseable {
         return port;
     }
 
+    /** Connections made from now on lead to another server, as a virtual address does after a failover. */
+    public void retarget(int targetPort) {
+        this.targetPort = targetPort;
+    }
+
     /** Bytes that went through so far, towards the server. */
     public long bytesToServer() {
         return toServerBytes.get();
