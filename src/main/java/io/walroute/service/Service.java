@@ -7,6 +7,7 @@ import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.walroute.admin.Health;
 import io.walroute.admin.HealthPaths;
 import io.walroute.audit.AuditComponent;
+import io.walroute.audit.AuditLog;
 import io.walroute.audit.AuditSettings;
 import io.walroute.cache.CacheSettings;
 import io.walroute.cache.RowCacheComponent;
@@ -17,6 +18,7 @@ import io.walroute.hook.HookSettings;
 import io.walroute.lanes.LanesComponent;
 import io.walroute.notify.NotifyComponent;
 import io.walroute.notify.NotifySettings;
+import io.walroute.replay.Replays;
 import io.walroute.settings.Settings;
 import io.walroute.settings.SettingsException;
 import io.walroute.source.TextConverter;
@@ -72,6 +74,7 @@ public final class Service implements AutoCloseable {
     private NotifyComponent notify;
     private HookComponent hook;
     private volatile Housekeeping housekeeping;
+    private volatile Replays replays;
 
     private Service(Settings settings) {
         this.settings = settings;
@@ -110,9 +113,7 @@ public final class Service implements AutoCloseable {
         main.bind("audit", audit);
         var deadLetters = new DeadLetterComponent(store);
         // Two instances that redrive from one store would overtake each other: only the one with the slot may.
-        deadLetters.setRedriving(() -> walStatus()
-                .filter(wal -> wal.state() == WalStatus.State.STREAMING)
-                .isPresent());
+        deadLetters.setRedriving(this::isStreaming);
         main.bind("dead-letter", deadLetters);
         main.bind("store", store);
         main.bind("walroute", database);
@@ -382,6 +383,9 @@ public final class Service implements AutoCloseable {
             }
             housekeeping = new Housekeeping(settings, database, store, Optional.ofNullable(cache));
             housekeeping.start();
+            var replayRoutes = new ReplayRoutes(camel);
+            replays = new Replays(store, new AuditLog(store), replayRoutes, replayRoutes, this::isStreaming);
+            replays.resume();
         } catch (SettingsException e) {
             throw e;
         } catch (Exception e) {
@@ -456,6 +460,17 @@ public final class Service implements AutoCloseable {
         return Optional.empty();
     }
 
+    private boolean isStreaming() {
+        return walStatus()
+                .filter(status -> status.state() == WalStatus.State.STREAMING)
+                .isPresent();
+    }
+
+    /** Past changes sent again. */
+    public Replays replays() {
+        return replays;
+    }
+
     public Health health() {
         return health;
     }
@@ -480,6 +495,9 @@ public final class Service implements AutoCloseable {
     public void close() {
         if (housekeeping != null) {
             housekeeping.close();
+        }
+        if (replays != null) {
+            replays.close();
         }
         try {
             main.stop();
