@@ -33,11 +33,13 @@ public final class Replays implements AutoCloseable {
         /**
          * Returns once every step that waits for no sink is done.
          *
+         * @param replay which replay it is; 0 for none
          * @param route what {@code --route} named; null for all
          * @param lanes which lanes may take it
          * @param ended gets null once every lane has delivered or parked it, or why one could do neither; on any thread
          */
-        void send(ChangeEvent event, String route, Predicate<String> lanes, Consumer<Throwable> ended) throws Exception;
+        void send(ChangeEvent event, long replay, String route, Predicate<String> lanes, Consumer<Throwable> ended)
+                throws Exception;
     }
 
     /** The lanes that there are. */
@@ -146,6 +148,7 @@ public final class Replays implements AutoCloseable {
         try {
             routes.send(
                     change.event().asReplayed(),
+                    0,
                     request.route(),
                     lane -> {
                         if (reached.test(lane)) {

@@ -177,7 +177,12 @@ final class Run {
         sent++;
         Predicate<String> allowed = Replays.lanesFor(log, change, lanes);
         try {
-            routes.send(change.event().asReplayed(), replay.request().route(), allowed, cause -> ended(change, cause));
+            routes.send(
+                    change.event().asReplayed(),
+                    replay.id(),
+                    replay.request().route(),
+                    allowed,
+                    cause -> ended(change, cause));
         } catch (Exception e) {
             ended(change, e);
         }

@@ -41,7 +41,7 @@ final class ReplayRoutes implements Replays.Routes, Replays.Lanes {
     }
 
     @Override
-    public void send(ChangeEvent event, String route, Predicate<String> lanes, Consumer<Throwable> ended) {
+    public void send(ChangeEvent event, long replay, String route, Predicate<String> lanes, Consumer<Throwable> ended) {
         var settlement = new OwnSettlement(ended);
         Settlement.Hold own = settlement.hold();
         Exchange exchange = router.createExchange();
@@ -55,6 +55,7 @@ final class ReplayRoutes implements Replays.Routes, Replays.Lanes {
         message.setHeader(ChangeHeaders.EVENT_ID, event.id());
         message.setHeader(ChangeHeaders.LSN, event.lsn().toString());
         message.setHeader(ChangeHeaders.XID, event.xid());
+        message.setHeader(ChangeHeaders.REPLAY, replay);
         if (route != null) {
             message.setHeader(REPLAY_ROUTE, route);
         }

@@ -134,6 +134,11 @@ class ReplayTest {
         var client = rig.subscribe("offers.received", "{}");
         Replay ended = awaitEnd(replay("lsn", firstLsn(), "route", "notify", "table", "offers"));
         assertThat(ended.sent()).isEqualTo(1);
+        await().until(() -> client.ofType("event").size() == 1);
+        assertThat(client.ofType("event").get(0).at("/event/replayed").asBoolean())
+                .isTrue();
+        assertThat(client.ofType("event").get(0).at("/context/seller_address").asText())
+                .isEqualTo("0xs");
         awaitEnd(replay("lsn", firstLsn(), "route", "hook"));
         awaitWebhooks(2);
         assertThat(rig.receiver.requests()).hasSize(2);
