@@ -146,6 +146,30 @@ public final class AuditLog {
         return number(sql, sqlite ? Position.text(lsn) : lsn.toString());
     }
 
+    /** The last change in commit order whose LSN is at or before {@code lsn}: where a replay up to there ends. */
+    public OptionalLong lastSeqUpTo(Lsn lsn) throws SQLException {
+        String sql = sqlite
+                ? "SELECT max(seq) FROM audit_log WHERE " + Position.SQLITE_LSN + " <= ?"
+                : "SELECT max(seq) FROM audit_log WHERE " + Position.POSTGRES_LSN + " <= ?::pg_lsn";
+        return number(sql, sqlite ? Position.text(lsn) : lsn.toString());
+    }
+
+    /** The {@code seq} of the first change committed at or after {@code time}. */
+    public OptionalLong firstSeqSince(Instant time) throws SQLException {
+        return number("SELECT min(seq) FROM audit_log WHERE committed_at >= ?", time);
+    }
+
+    /** The first change that the log still holds. */
+    public Optional<Audited> first() throws SQLException {
+        return one("SELECT seq, event FROM audit_log ORDER BY seq LIMIT 1");
+    }
+
+    /** Whether the log holds any change of the table. */
+    public boolean knows(String schema, String table) throws SQLException {
+        return number("SELECT 1 FROM audit_log WHERE table_name = ? AND schema_name = ? LIMIT 1", table, schema)
+                .isPresent();
+    }
+
     /** The {@code seq} of the last audited change. */
     public OptionalLong lastSeq() throws SQLException {
         return number("SELECT max(seq) FROM audit_log");

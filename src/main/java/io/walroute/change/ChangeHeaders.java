@@ -15,5 +15,8 @@ public final class ChangeHeaders {
     /** Long: the transaction's id. */
     public static final String XID = "xid";
 
+    /** Long: which replay sent the change again; missing on changes that come for the first time. */
+    public static final String REPLAY = "replayId";
+
     private ChangeHeaders() {}
 }

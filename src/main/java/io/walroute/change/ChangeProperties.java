@@ -17,5 +17,11 @@ public final class ChangeProperties {
     /** Integer, beside {@link #REDRIVE}: how many parked deliveries of the same key there are after this one. */
     public static final String PARKED_LEFT = "walrouteParkedLeft";
 
+    /**
+     * {@code Predicate<String>}: which lanes take this exchange; the others filter it. Missing: all. A replay that names a route,
+     * or must leave out the cache, sets it.
+     */
+    public static final String LANES = "walrouteLanes";
+
     private ChangeProperties() {}
 }

@@ -3,6 +3,7 @@ package io.walroute.deadletter;
 import io.walroute.change.ChangeEvent;
 import io.walroute.change.ChangeHeaders;
 import io.walroute.change.ChangeProperties;
+import io.walroute.change.OwnSettlement;
 import io.walroute.change.Settlement;
 import io.walroute.deadletter.DeadLetters.Outcome;
 import io.walroute.deadletter.DeadLetters.Taken;
@@ -213,7 +214,7 @@ final class DeadLetterConsumer extends DefaultConsumer {
             dispatch();
             return;
         }
-        var settlement = new RedriveSettlement(failure -> ended(parked, taken, failure));
+        var settlement = new OwnSettlement(failure -> ended(parked, taken, failure));
         Settlement.Hold own = settlement.hold();
         Exchange exchange = exchange(taken, settlement);
         getAsyncProcessor().process(exchange, doneSync -> {

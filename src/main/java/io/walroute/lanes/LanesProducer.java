@@ -1,13 +1,22 @@
 package io.walroute.lanes;
 
+import io.walroute.change.ChangeProperties;
 import io.walroute.change.Settlement;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.function.Predicate;
 import org.apache.camel.AsyncCallback;
 import org.apache.camel.Exchange;
 import org.apache.camel.support.DefaultAsyncProducer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Hands a change to its lane and is done: what becomes of it is the hold's business. */
 class LanesProducer extends DefaultAsyncProducer {
+    private static final Logger LOG = LoggerFactory.getLogger(LanesProducer.class);
+
+    @SuppressWarnings("unchecked")
+    private static final Class<Predicate<String>> LANES = (Class<Predicate<String>>) (Class<?>) Predicate.class;
+
     private final LanesEndpoint endpoint;
     private Lane lane;
 
@@ -19,7 +28,9 @@ class LanesProducer extends DefaultAsyncProducer {
     @Override
     public boolean process(Exchange exchange, AsyncCallback callback) {
         try {
-            if (endpoint.getComponent().isDisabled(endpoint.getName())) {
+            if (!isWanted(exchange)) {
+                LOG.trace("{} is left out for {}", endpoint, exchange);
+            } else if (endpoint.getComponent().isDisabled(endpoint.getName())) {
                 endpoint.getComponent().meters(endpoint.getName()).filtered.increment();
             } else if (!willComeAgain(exchange)) {
                 send(new Delivery(exchange, endpoint.getName()));
@@ -32,6 +43,11 @@ class LanesProducer extends DefaultAsyncProducer {
         }
         callback.done(true);
         return true;
+    }
+
+    private boolean isWanted(Exchange exchange) {
+        Predicate<String> lanes = exchange.getProperty(ChangeProperties.LANES, LANES);
+        return lanes == null || lanes.test(endpoint.getName());
     }
 
     /**

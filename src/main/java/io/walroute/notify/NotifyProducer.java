@@ -1,6 +1,7 @@
 package io.walroute.notify;
 
 import io.walroute.change.ChangeEvent;
+import io.walroute.change.ChangeHeaders;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
 import org.apache.camel.AsyncCallback;
@@ -24,7 +25,7 @@ class NotifyProducer extends DefaultAsyncProducer {
             ChangeEvent event = event(exchange.getMessage().getBody());
             String json = new String(event.toJson(), StandardCharsets.UTF_8);
             String frame = ServerMessage.event(topic, json, context(exchange));
-            component.announce(topic, event.id(), frame, () -> callback.done(false), refused -> {
+            component.announce(topic, frameOf(event, exchange), frame, () -> callback.done(false), refused -> {
                 exchange.setException(refused);
                 callback.done(false);
             });
@@ -34,6 +35,13 @@ class NotifyProducer extends DefaultAsyncProducer {
             callback.done(true);
             return true;
         }
+    }
+
+    /** A change is announced once in a topic, and once more by each replay. */
+    private static String frameOf(ChangeEvent event, Exchange exchange) {
+        return event.replayed()
+                ? event.id() + "/" + exchange.getMessage().getHeader(ChangeHeaders.REPLAY, "replay", String.class)
+                : event.id();
     }
 
     /** A route may have made text of the change; whatever it is, it must be a change event. */

@@ -22,6 +22,7 @@ import io.walroute.hook.HookSettings;
 import io.walroute.lanes.LanesComponent;
 import io.walroute.notify.NotifyComponent;
 import io.walroute.notify.NotifySettings;
+import io.walroute.replay.Replays;
 import io.walroute.settings.Settings;
 import io.walroute.settings.SettingsException;
 import io.walroute.source.TextConverter;
@@ -80,6 +81,7 @@ public final class Service implements AutoCloseable {
     private DeadLetterComponent deadLetters;
     private Api api;
     private volatile Housekeeping housekeeping;
+    private volatile Replays replays;
 
     private Service(Settings settings) {
         this.settings = settings;
@@ -119,9 +121,7 @@ public final class Service implements AutoCloseable {
         main.bind("audit", audit);
         deadLetters = new DeadLetterComponent(store);
         // Two instances that redrive from one store would overtake each other: only the one with the slot may.
-        deadLetters.setRedriving(() -> walStatus()
-                .filter(wal -> wal.state() == WalStatus.State.STREAMING)
-                .isPresent());
+        deadLetters.setRedriving(this::isStreaming);
         deadLetters.setSinkProblem(this::problemOfSink);
         deadLetters.setSchedules(settings.redriveSchedules());
         main.bind("dead-letter", deadLetters);
@@ -412,6 +412,9 @@ public final class Service implements AutoCloseable {
             }
             housekeeping = new Housekeeping(settings, database, store, guard::epochs, Optional.ofNullable(cache));
             housekeeping.start();
+            var replayRoutes = new ReplayRoutes(camel);
+            replays = new Replays(store, new AuditLog(store), replayRoutes, replayRoutes, this::isStreaming);
+            replays.resume();
         } catch (SettingsException e) {
             throw e;
         } catch (Exception e) {
@@ -540,6 +543,17 @@ public final class Service implements AutoCloseable {
         return Optional.empty();
     }
 
+    private boolean isStreaming() {
+        return walStatus()
+                .filter(status -> status.state() == WalStatus.State.STREAMING)
+                .isPresent();
+    }
+
+    /** Past changes sent again. */
+    public Replays replays() {
+        return replays;
+    }
+
     public Health health() {
         return health;
     }
@@ -567,6 +581,9 @@ public final class Service implements AutoCloseable {
         }
         if (housekeeping != null) {
             housekeeping.close();
+        }
+        if (replays != null) {
+            replays.close();
         }
         try {
             main.stop();

@@ -1,18 +1,20 @@
-package io.walroute.deadletter;
+package io.walroute.change;
 
-import io.walroute.change.Settlement;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 
-/** Tells once when all holds on a redriven delivery are let go. No slot waits for it: its row does. */
-final class RedriveSettlement implements Settlement {
+/**
+ * Tells once when all holds on one change are let go. For a change that no slot waits for but somebody else does: a redriven
+ * dead letter, a replayed change. Thread-safe.
+ */
+public final class OwnSettlement implements Settlement {
     private final AtomicInteger holds = new AtomicInteger();
     private final Consumer<Throwable> ended;
     private volatile Throwable failure;
 
-    /** @param ended gets null, or why a hand-over failed */
-    RedriveSettlement(Consumer<Throwable> ended) {
+    /** @param ended gets null, or why a hand-over failed; on the thread that let go last */
+    public OwnSettlement(Consumer<Throwable> ended) {
         this.ended = ended;
     }
 
