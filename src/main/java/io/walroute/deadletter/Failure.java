@@ -44,9 +44,10 @@ record Failure(int attempts, String cause, String route, String endpoint) {
         return false;
     }
 
+    /** Our own exceptions tell it in one line; of others the root says most. */
     private static String cause(Throwable caught) {
         Throwable root = caught;
-        while (root.getCause() != null) {
+        while (root.getCause() != null && !root.getClass().getName().startsWith("io.walroute.")) {
             root = root.getCause();
         }
         String message = root.getMessage();

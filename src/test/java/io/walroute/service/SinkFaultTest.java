@@ -17,9 +17,11 @@ import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayNameGeneration;
 import org.junit.jupiter.api.DisplayNameGenerator.ReplaceUnderscores;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** One sink fails in one way: what happens to its own share, and that nobody else notices. */
+@Tag("faults")
 @DisplayNameGeneration(ReplaceUnderscores.class)
 class SinkFaultTest {
     /** Alone it takes some milliseconds; a share of a busy machine is allowed for, a redelivery's pauses (4 s) are not. */
@@ -154,6 +156,7 @@ class SinkFaultTest {
         }
         insert(1);
         await().atMost(LONG).until(() -> parked("cache") == 1);
+        assertThat(letters("attempts = 1")).as("tried once").isEqualTo(1);
         for (long id = 2; id < 40; id++) {
             insert(id);
         }
@@ -189,6 +192,7 @@ class SinkFaultTest {
         insert(301);
         await().atMost(LONG).until(() -> rig.slotHasConfirmed(position));
         await().atMost(LONG).until(() -> parked("cache") == 301);
+        assertThat(letters("attempts = 0")).as("parked without an attempt").isPositive();
         assertThat(health("cache").status()).isEqualTo(Health.Status.DEGRADED);
         assertThat(health("cache").message()).contains("OOM");
         assertThat(rig.service()
@@ -273,6 +277,48 @@ class SinkFaultTest {
         execute("DROP TRIGGER refuse");
         await().atMost(LONG).until(() -> parked("notify") == 0 && hasFrame(client, 1));
         client.close();
+    }
+
+    @Test
+    void whatever_a_receiver_answers_each_change_is_delivered_or_parked_with_its_cause() throws Exception {
+        rig = new ServiceRig();
+        rig.environment.put("WALROUTE_HOOK_MARKETPLACE_TIMEOUT", "500ms");
+        // Lets some of the seven that fail come to their next attempt.
+        rig.environment.put("WALROUTE_HOOK_MARKETPLACE_CIRCUIT_WAIT", "1ms");
+        int[] taken = {200, 201, 202, 204, 299};
+        int[] refused = {302, 307, 400, 401, 403, 404, 408, 413, 422, 429, 500, 502, 503, 504, 997, 998, 999};
+        rig.receiver.otherwise(request -> {
+            int status = Integer.parseInt(request.text().replaceAll("(?s).*\"key\":\\{\"id\":(\\d+)\\}.*", "$1"));
+            return switch (status) {
+                case 997 -> Receiver.Answer.cut();
+                case 998 -> Receiver.Answer.never();
+                case 999 -> Receiver.Answer.status(500).body("x").in(Receiver.Answer.Manner.CUT_IN_BODY);
+                default -> Receiver.Answer.status(status);
+            };
+        });
+        rig.startReady();
+        for (int id : taken) {
+            insert(id);
+        }
+        for (int id : refused) {
+            insert(id);
+        }
+        String position = rig.walPosition();
+        insert(203);
+        await().atMost(LONG).until(() -> rig.slotHasConfirmed(position));
+        await().atMost(LONG).until(() -> parked("hook") == refused.length);
+        assertThat(rig.deadLetters("hook"))
+                .extracting(event -> event.at("/key/id").asInt())
+                .containsExactlyInAnyOrder(
+                        java.util.Arrays.stream(refused).boxed().toArray(Integer[]::new));
+        assertThat(letters("cause LIKE '%hook:marketplace%'")).isEqualTo(refused.length);
+
+        rig.receiver.otherwise(Receiver.Answer.status(204));
+        await().atMost(LONG).until(() -> parked("hook") == 0);
+    }
+
+    private long letters(String where) {
+        return rig.count("dead_letters WHERE " + where);
     }
 
     private void execute(String sql) throws Exception {
