@@ -41,6 +41,8 @@ public class WalConsumer extends DefaultConsumer {
     // One prefix per engine in this JVM: Debezium registers its MBeans under it, and two alive with one prefix hang.
     private static final AtomicInteger ENGINES = new AtomicInteger();
     private static final Duration FIRST_BACKOFF = Duration.ofMillis(250);
+    // How long a stop waits, behind the drain, for the stream to end. What hangs longer ends with the process.
+    private static final Duration CLOSING = Duration.ofSeconds(3);
     private static final Duration STANDBY_POLL = Duration.ofSeconds(1);
 
     private final WalEndpoint endpoint;
@@ -48,7 +50,7 @@ public class WalConsumer extends DefaultConsumer {
     private volatile boolean stopping;
     private volatile Life life;
     private volatile WalHeartbeat heartbeat;
-    private Thread supervisor;
+    private volatile Supervisor supervisor;
 
     private volatile WalStatus.State state = WalStatus.State.STOPPED;
     private volatile String message = "not started";
@@ -67,9 +69,9 @@ public class WalConsumer extends DefaultConsumer {
         setHealthCheck(new WalHealthCheck(this, getRouteId()));
         stopping = false;
         enter(WalStatus.State.STARTING, "asking for the slot");
-        supervisor = new Thread(this::supervise, "wal-supervisor-" + getRouteId());
-        supervisor.setDaemon(true);
-        supervisor.start();
+        var next = new Supervisor(supervisor);
+        supervisor = next;
+        next.start();
     }
 
     /** Takes no further changes, waits for those in flight as long as the drain timeout allows, confirms, and ends. */
@@ -84,7 +86,7 @@ public class WalConsumer extends DefaultConsumer {
             wakeUp.notifyAll();
         }
         if (supervisor != null) { // a context that failed to start stops consumers that never ran
-            supervisor.join(endpoint.getDrainTimeout() + 10_000);
+            supervisor.join(endpoint.getDrainTimeout() + CLOSING.toMillis());
         }
         enter(WalStatus.State.STOPPED, "stopped");
         super.doStop();
@@ -92,9 +94,44 @@ public class WalConsumer extends DefaultConsumer {
 
     // ---------------------------------------------------------------- supervisor
 
+    /** Keeps a stream running, from a start to the next stop. */
+    private final class Supervisor extends Thread {
+        private final Supervisor former;
+
+        /** @param former who must have ended before another stream may begin; null at the first start */
+        Supervisor(Supervisor former) {
+            super("wal-supervisor-" + getRouteId());
+            setDaemon(true);
+            this.former = former;
+        }
+
+        @Override
+        public void run() {
+            awaitFormer(former);
+            supervise();
+        }
+    }
+
+    /** A stop that wasn't waited for, a start behind it: then there are two supervisors, and the older has no say any more. */
+    private boolean hasEnded() {
+        return stopping || Thread.currentThread() != supervisor;
+    }
+
+    private void awaitFormer(Supervisor former) {
+        try {
+            while (former != null && former.isAlive() && !hasEnded()) {
+                enter(WalStatus.State.STARTING, "the stream that was stopped hasn't ended yet");
+                former.join(200);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            stopping = true;
+        }
+    }
+
     private void supervise() {
         Duration backoff = FIRST_BACKOFF;
-        while (!stopping) {
+        while (!hasEnded()) {
             try {
                 Optional<SlotCheck.Obstacle> obstacle = check();
                 if (obstacle.isPresent()) {
@@ -107,7 +144,7 @@ public class WalConsumer extends DefaultConsumer {
                     continue;
                 }
                 Life ended = live();
-                if (stopping) {
+                if (hasEnded()) {
                     return;
                 }
                 if (ended.brokenOff != null) {
@@ -145,7 +182,7 @@ public class WalConsumer extends DefaultConsumer {
         long end = System.nanoTime() + time.toNanos();
         synchronized (wakeUp) {
             long left;
-            while (!stopping && (left = end - System.nanoTime()) > 0) {
+            while (!hasEnded() && (left = end - System.nanoTime()) > 0) {
                 try {
                     TimeUnit.NANOSECONDS.timedWait(wakeUp, left);
                 } catch (InterruptedException e) {
@@ -164,27 +201,28 @@ public class WalConsumer extends DefaultConsumer {
             heartbeat = beat;
             var reader = new DebeziumReader(endpoint.getComponent().getEpochs(), catalog, excluded());
             var stream = new DebeziumStream(engineSettings(), reader);
-            life = new Life(stream);
-            stream.start(life);
-            while (!life.ended() && !stopping) {
+            var begun = new Life(stream);
+            stream.start(begun);
+            life = begun; // not before: a stop would wait for the end of a stream that never began
+            while (!begun.ended() && !hasEnded()) {
                 Optional<SlotCheck.Obstacle> obstacle = obstacleMeanwhile();
                 if (obstacle.isPresent()) {
-                    life.breakOff(obstacle.get());
+                    begun.breakOff(obstacle.get());
                     break;
                 }
-                beat(beat);
-                life.awaitEnd(beat.hasReturned() ? Math.min(endpoint.getWalHeartbeat(), 1_000) : 100);
+                beat(beat, begun);
+                begun.awaitEnd(beat.hasReturned() ? Math.min(endpoint.getWalHeartbeat(), 1_000) : 100);
             }
-            if (stopping) {
-                life.drain();
+            if (hasEnded()) {
+                begun.drain();
                 stream.close();
             }
-            life.awaitEnd(Long.MAX_VALUE);
-            return life;
+            begun.awaitEnd(Long.MAX_VALUE);
+            return begun;
         }
     }
 
-    private void beat(WalHeartbeat beat) {
+    private void beat(WalHeartbeat beat, Life life) {
         long interval = TimeUnit.MILLISECONDS.toNanos(endpoint.getWalHeartbeat());
         try {
             // The first one is sent at once: readiness waits for it.
@@ -289,7 +327,7 @@ public class WalConsumer extends DefaultConsumer {
         });
         properties.putIfAbsent("ApplicationName", "walroute");
         properties.putIfAbsent("connectTimeout", "10");
-        properties.setProperty("socketTimeout", "30");
+        properties.setProperty("socketTimeout", "10");
         String host = c.getDatabaseHostname();
         if (host.indexOf(':') >= 0 && !host.startsWith("[")) {
             host = "[" + host + "]";
@@ -309,6 +347,9 @@ public class WalConsumer extends DefaultConsumer {
     // ---------------------------------------------------------------- status
 
     private void enter(WalStatus.State next, String why) {
+        if (Thread.currentThread() instanceof Supervisor former && former != supervisor) {
+            return;
+        }
         boolean changed = next != state;
         if (changed || !why.equals(message)) {
             since = changed ? Instant.now() : since;

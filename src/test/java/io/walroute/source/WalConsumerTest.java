@@ -140,4 +140,45 @@ class WalConsumerTest {
         await().atMost(Duration.ofSeconds(20)).until(() -> !changes.isEmpty());
         assertThat(changes).hasSize(1);
     }
+
+    @Test
+    void a_start_behind_a_stop_that_hangs_waits_for_the_former_stream_to_end() throws Exception {
+        rig = new WalRig("CREATE TABLE t(id int PRIMARY KEY)");
+        var stuck = new java.util.concurrent.CountDownLatch(1);
+        rig.start(exchange -> {
+            boolean interrupted = false;
+            while (stuck.getCount() > 0) { // a route that heeds no interrupt
+                try {
+                    stuck.await();
+                } catch (InterruptedException e) {
+                    interrupted = true;
+                }
+            }
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+            rig.collect(exchange);
+        });
+        try {
+            await().until(() -> rig.consumer().status().state() == WalStatus.State.STREAMING);
+            rig.db.execute("INSERT INTO t VALUES (1)");
+            await().until(() -> rig.consumer().status().held() == 1);
+            ((WalEndpoint) rig.consumer().getEndpoint()).setDrainTimeout(100);
+            rig.consumer().stop();
+            rig.consumer().start();
+            await().until(() -> rig.consumer().status().message().contains("hasn't ended yet"));
+            assertThat(rig.consumer().status().restarts()).isZero();
+        } finally {
+            stuck.countDown();
+        }
+        await().atMost(Duration.ofSeconds(30))
+                .until(() -> rig.consumer().status().state() == WalStatus.State.STREAMING);
+        rig.db.execute("INSERT INTO t VALUES (2)");
+        await().atMost(Duration.ofSeconds(30)).until(rig::hasConfirmedAll);
+        assertThat(rig.changes).extracting(c -> c.key().get("id").toString()).contains("1", "2");
+        assertThat(Thread.getAllStackTraces().keySet().stream()
+                        .filter(t -> t.getName().startsWith("wal-supervisor-source"))
+                        .count())
+                .isEqualTo(1);
+    }
 }
