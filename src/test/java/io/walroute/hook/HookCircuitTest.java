@@ -54,6 +54,15 @@ class HookCircuitTest {
         await().until(() ->
                 rig.attempt(change(12)) == null && rig.component.circuits().get("partner") == State.CLOSED);
         assertThat(rig.circuitGauge()).isZero();
+        for (String state : List.of("open", "half_open", "closed")) {
+            assertThat(rig.registry
+                            .get("walroute.circuit.transitions")
+                            .tags("endpoint", "partner", "to", state)
+                            .counter()
+                            .count())
+                    .as(state)
+                    .isEqualTo(1);
+        }
         assertThat(rig.component.degraded()).isEmpty();
     }
 
