@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import java.nio.file.Files;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.concurrent.TimeUnit;
 
 /** What breaks. {@link World#heal()} and a start of the service mend what {@link #strike} leaves broken. */
@@ -133,6 +134,7 @@ enum Fault {
         void strike(World world) throws Exception {
             // No file of the process may grow: what a full disk says, without filling one.
             World.run("prlimit", "--pid", Long.toString(world.service.pid()), "--fsize=4096:unlimited");
+            await("the fault bites").atMost(Duration.ofSeconds(20)).until(() -> !world.service.isReady());
             hold(2_000);
             assertThat(world.service.isAlive()).as(world.service.tail()).isTrue();
             World.run("prlimit", "--pid", Long.toString(world.service.pid()), "--fsize=unlimited:unlimited");
@@ -143,6 +145,7 @@ enum Fault {
         void strike(World world) throws Exception {
             Files.writeString(
                     world.clockFile(), Long.toString(Duration.ofDays(1).toSeconds()));
+            awaitWebhookFrom(world, Duration.ofHours(20), Duration.ofHours(28));
         }
     },
     CLOCK_BACK("clock jumps a day back", false) {
@@ -150,6 +153,7 @@ enum Fault {
         void strike(World world) throws Exception {
             Files.writeString(
                     world.clockFile(), Long.toString(-Duration.ofDays(1).toSeconds()));
+            awaitWebhookFrom(world, Duration.ofHours(-28), Duration.ofHours(-20));
         }
     };
 
@@ -166,6 +170,14 @@ enum Fault {
 
     boolean movesTheClock() {
         return this == CLOCK_FORWARD || this == CLOCK_BACK;
+    }
+
+    /** The jump has reached the service: it signs webhooks with a time that far from now. */
+    private static void awaitWebhookFrom(World world, Duration least, Duration most) {
+        await("the fault bites").atMost(Duration.ofSeconds(20)).until(() -> {
+            long ahead = world.ledger.lastTimestamp() - Instant.now().getEpochSecond();
+            return ahead > least.toSeconds() && ahead < most.toSeconds();
+        });
     }
 
     /** How long the fault lasts. */

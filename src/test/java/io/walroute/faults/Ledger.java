@@ -35,6 +35,7 @@ final class Ledger implements AutoCloseable {
     private final int port;
     private volatile Mode mode = Mode.OK;
     private volatile long seen;
+    private volatile long lastTimestamp;
 
     Ledger() {
         port = vertx.createHttpServer()
@@ -53,6 +54,11 @@ final class Ledger implements AutoCloseable {
     /** Requests that came, accepted or not. */
     long seen() {
         return seen;
+    }
+
+    /** Seconds since 1970 in the last request's {@code webhook-timestamp}. */
+    long lastTimestamp() {
+        return lastTimestamp;
     }
 
     void mode(Mode next) {
@@ -90,6 +96,7 @@ final class Ledger implements AutoCloseable {
     @SuppressWarnings("NonAtomicOperationOnVolatileField") // one event loop writes it
     private void received(HttpServerRequest http, Buffer body) {
         seen = seen + 1;
+        lastTimestamp = Long.parseLong(http.getHeader("webhook-timestamp"));
         switch (mode) {
             case OK -> accept(http, body);
             case ERROR_500 -> http.response().setStatusCode(500).end();

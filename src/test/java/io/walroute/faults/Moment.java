@@ -53,8 +53,8 @@ enum Moment {
     ALL_DELIVERED("all delivered, not acknowledged") {
         @Override
         void arrange(World world) throws Exception {
-            world.toPostgres.holdToServer();
-            world.workload.mixed(30);
+            world.toPostgres.holdToServerOf("replication"); // not what the service asks by its other connections
+            world.workload.mixed(10);
             long all = Long.parseLong(world.query("SELECT count(*) FROM f_log"));
             until("all webhooks are out", () -> world.ledger.count() >= all);
         }
