@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import redis.embedded.core.ExecutableProvider;
@@ -30,17 +31,24 @@ public final class RedisServer implements AutoCloseable {
 
     private final Path folder;
     private final int port;
+    private final List<String> options;
 
-    private RedisServer(Path folder, int port) {
+    private RedisServer(Path folder, int port, List<String> options) {
         this.folder = folder;
         this.port = port;
+        this.options = options;
     }
 
     /** @param folder the caller removes it after {@link #close()} */
     public static RedisServer start(Path folder, int port) throws IOException {
+        return start(folder, port, List.of("--appendonly", "no"));
+    }
+
+    /** As {@link #start(Path, int)}, with more options of redis-server. */
+    public static RedisServer start(Path folder, int port, List<String> options) throws IOException {
         Path home = folder.toAbsolutePath();
         Files.createDirectories(home);
-        var server = new RedisServer(home, port);
+        var server = new RedisServer(home, port, List.copyOf(options));
         IOException first = null;
         for (Executable executable : executables(home.toFile())) {
             try {
@@ -66,6 +74,14 @@ public final class RedisServer implements AutoCloseable {
 
     public String url() {
         return "redis://127.0.0.1:" + port;
+    }
+
+    /** The server's process; empty if it doesn't run. */
+    public Optional<ProcessHandle> process() throws IOException {
+        return Files.exists(pidFile(folder))
+                ? ProcessHandle.of(
+                        Long.parseLong(Files.readString(pidFile(folder)).trim()))
+                : Optional.empty();
     }
 
     static Path pidFile(Path folder) {
@@ -103,7 +119,8 @@ public final class RedisServer implements AutoCloseable {
         Files.deleteIfExists(log);
         Files.deleteIfExists(pidFile(folder));
         List<String> command = new ArrayList<>(List.of(executable, "--port", Integer.toString(port)));
-        command.addAll(List.of("--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--daemonize", "yes"));
+        command.addAll(List.of("--bind", "127.0.0.1", "--save", "", "--daemonize", "yes"));
+        command.addAll(options);
         command.addAll(List.of("--dir", folder.toString(), "--logfile", log.toString()));
         command.addAll(List.of("--pidfile", pidFile(folder).toString()));
         Commands.run(command, folder.resolve("programs.log"), START_LIMIT);

@@ -8,6 +8,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
+import java.nio.charset.StandardCharsets;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
@@ -27,6 +28,7 @@ public final class FaultProxy implements AutoCloseable {
     private final int port;
     private volatile ServerSocket listener;
     private volatile boolean holdToServer;
+    private volatile String held = "";
     private volatile boolean holdToClient;
     private volatile long delayMillis;
     private volatile boolean closed;
@@ -69,12 +71,19 @@ public final class FaultProxy implements AutoCloseable {
 
     /** Bytes go nowhere, in both directions, and no connection is closed; new ones are taken and hang. */
     public void blackHole() {
+        held = "";
         holdToServer = true;
         holdToClient = true;
     }
 
     /** What the client sends no longer arrives; what the server sends does. */
     public void holdToServer() {
+        holdToServerOf("");
+    }
+
+    /** As {@link #holdToServer()}, on those connections alone whose client has said this text among its first bytes. */
+    public void holdToServerOf(String greeting) {
+        held = greeting;
         holdToServer = true;
     }
 
@@ -167,7 +176,7 @@ public final class FaultProxy implements AutoCloseable {
             links.add(link);
             thread("to-server", () -> {
                 try {
-                    pass(true);
+                    pass(link, true);
                     server.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), targetPort), 5_000);
                     server.setTcpNoDelay(true);
                 } catch (IOException | InterruptedException e) {
@@ -188,7 +197,10 @@ public final class FaultProxy implements AutoCloseable {
             InputStream in = from.getInputStream();
             OutputStream out = to.getOutputStream();
             for (int n = in.read(buffer); n >= 0; n = in.read(buffer)) {
-                pass(toServer);
+                if (toServer) {
+                    link.greet(buffer, n);
+                }
+                pass(link, toServer);
                 if (delayMillis > 0) {
                     TimeUnit.MILLISECONDS.sleep(delayMillis);
                 }
@@ -200,7 +212,7 @@ public final class FaultProxy implements AutoCloseable {
                 out.write(buffer, 0, n);
                 (toServer ? toServerBytes : toClientBytes).addAndGet(n);
             }
-            pass(toServer); // a held direction doesn't tell of the end either
+            pass(link, toServer); // a held direction doesn't tell of the end either
             link.finish();
         } catch (IOException e) {
             link.reset();
@@ -210,9 +222,9 @@ public final class FaultProxy implements AutoCloseable {
         }
     }
 
-    private void pass(boolean toServer) throws InterruptedException {
+    private void pass(Link link, boolean toServer) throws InterruptedException {
         synchronized (gate) {
-            while (toServer ? holdToServer : holdToClient) {
+            while (toServer ? holdToServer && link.greeting.contains(held) : holdToClient) {
                 gate.wait();
             }
         }
@@ -227,10 +239,17 @@ public final class FaultProxy implements AutoCloseable {
     private final class Link {
         private final Socket client;
         private final Socket server;
+        private volatile String greeting = "";
 
         Link(Socket client, Socket server) {
             this.client = client;
             this.server = server;
+        }
+
+        void greet(byte[] bytes, int length) {
+            if (greeting.length() < 1_000) {
+                greeting += new String(bytes, 0, Math.min(length, 1_000), StandardCharsets.ISO_8859_1);
+            }
         }
 
         void finish() {

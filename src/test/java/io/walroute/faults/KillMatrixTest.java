@@ -1,0 +1,91 @@
+package io.walroute.faults;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.TestFactory;
+
+/**
+ * Breaks everything that can break, at every moment that matters, and compares what arrived with the database afterwards.
+ *
+ * <p>{@code -Dwalroute.seed=N} repeats a run, {@code -Dwalroute.cell=TEXT} runs the cells whose title contains the text,
+ * {@code -Dwalroute.runs=N} each so many times, {@code -Dwalroute.matrix.write=true} writes the table into the README.
+ */
+@Tag("faults")
+class KillMatrixTest {
+    private static final Map<Cell, MatrixTable.Row> ROWS = new LinkedHashMap<>();
+    private static World world;
+
+    @BeforeAll
+    static void start() throws IOException {
+        world = new World(true);
+    }
+
+    @AfterAll
+    static void close() throws IOException {
+        world.close();
+        if (Boolean.getBoolean("walroute.matrix.write")) {
+            MatrixTable.write(Path.of("README.md"), ROWS.values());
+        }
+    }
+
+    @TestFactory
+    Stream<DynamicTest> nothing_is_lost_or_reordered() {
+        String only = System.getProperty("walroute.cell", "");
+        int runs = Integer.getInteger("walroute.runs", 1);
+        return Cell.all().stream()
+                .filter(cell -> cell.title().contains(only))
+                .map(cell -> DynamicTest.dynamicTest(cell.title(), () -> {
+                    for (int run = 0; run < runs; run++) {
+                        run(cell);
+                    }
+                }));
+    }
+
+    private static void run(Cell cell) throws Exception {
+        long seed = Long.getLong("walroute.seed", System.nanoTime());
+        long begun = System.nanoTime();
+        System.out.println("Kill matrix, " + cell.title() + ", seed " + seed);
+        try {
+            world.begin(seed, cell.fault().movesTheClock());
+            world.workload.mixed(20);
+            cell.moment().arrange(world);
+            cell.fault().strike(world);
+            cell.moment().release(world);
+            world.heal();
+            Verdict verdict = world.conclude();
+            ROWS.merge(cell, MatrixTable.Row.of(cell, verdict), MatrixTable.Row::plus);
+            System.out.printf(
+                    "  %d changes, %d lost, %d reordered, %d repeated, %d gap frames, %.1f s%n",
+                    verdict.changes(),
+                    verdict.lost(),
+                    verdict.reordered(),
+                    verdict.repeated(),
+                    world.gaps(),
+                    (System.nanoTime() - begun) / 1e9);
+            assertThat(verdict.isClean())
+                    .as("%s, seed %d: %s", cell.title(), seed, verdict.details())
+                    .isTrue();
+            if (!cell.fault().mayRepeat && cell.moment() != Moment.DURING_DRAIN) {
+                assertThat(verdict.repeated()).as("repeated, seed %d", seed).isZero();
+            }
+        } catch (Exception | AssertionError e) {
+            Path logs = Files.createDirectories(Path.of("target", "faults"))
+                    .resolve(cell.fault() + "-" + cell.moment() + ".log");
+            Files.writeString(logs, "seed " + seed + "\n" + world.logs());
+            System.out.println("  FAILED, logs in " + logs + ": " + e.getMessage());
+            throw e;
+        } finally {
+            world.end();
+        }
+    }
+}

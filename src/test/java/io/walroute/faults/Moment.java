@@ -1,0 +1,135 @@
+package io.walroute.faults;
+
+import static org.awaitility.Awaitility.await;
+
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.concurrent.Callable;
+import java.util.concurrent.TimeUnit;
+
+/** When it breaks. {@link #arrange} returns at that moment, {@link #release} lets go of what was held for it. */
+enum Moment {
+    RANDOM_LOAD("under random load") {
+        @Override
+        void arrange(World world) throws Exception {
+            world.workload.start(150);
+            until("changes flow", () -> world.auditCount("audit_log") > 100);
+        }
+
+        @Override
+        void release(World world) {
+            // Goes on for a while after the fault is over.
+            await().pollDelay(1, TimeUnit.SECONDS).until(() -> true);
+            world.workload.stop();
+        }
+    },
+    BEFORE_DISPATCH("before dispatch") {
+        @Override
+        void arrange(World world) throws Exception {
+            world.toPostgres.holdToClient();
+            world.workload.mixed(30);
+        }
+
+        @Override
+        void release(World world) {
+            world.toPostgres.heal();
+        }
+    },
+    ONE_SINK_DELIVERED("one sink delivered, another not") {
+        @Override
+        void arrange(World world) throws Exception {
+            world.ledger.mode(Ledger.Mode.HOLD);
+            long frames = world.frames().get(0).size();
+            world.workload.mixed(30);
+            until("frames are out", () -> world.frames().get(0).size() > frames + 20);
+            until("the receiver holds some", () -> world.ledger.seen() > 0);
+        }
+
+        @Override
+        void release(World world) {
+            world.ledger.mode(Ledger.Mode.OK);
+        }
+    },
+    ALL_DELIVERED("all delivered, not acknowledged") {
+        @Override
+        void arrange(World world) throws Exception {
+            world.toPostgres.holdToServerOf("replication"); // not what the service asks by its other connections
+            world.workload.mixed(10);
+            long all = Long.parseLong(world.query("SELECT count(*) FROM f_log"));
+            until("all webhooks are out", () -> world.ledger.count() >= all);
+        }
+
+        @Override
+        void release(World world) {
+            world.toPostgres.heal();
+        }
+    },
+    MID_COPY("in the middle of a COPY") {
+        @Override
+        void arrange(World world) throws Exception {
+            world.workload.copy(20_000);
+            until("the COPY is under way", () -> world.auditCount("audit_log") > 2_000);
+        }
+    },
+    MID_TRANSACTION("in the middle of a 200,000-row transaction") {
+        @Override
+        void arrange(World world) throws Exception {
+            world.workload.big(200_000);
+            until("the transaction is under way", () -> world.auditCount("audit_log") > 20_000);
+        }
+    },
+    INTERLEAVED("between interleaved transactions") {
+        @Override
+        void arrange(World world) throws Exception {
+            world.workload.interleaved(1_500);
+            until("they are under way", () -> world.auditCount("audit_log") > 300);
+        }
+    },
+    DURING_DRAIN("during drain") {
+        @Override
+        void arrange(World world) throws Exception {
+            world.ledger.mode(Ledger.Mode.SLOW);
+            world.workload.mixed(40);
+            until("webhooks are under way", () -> world.ledger.seen() > 0);
+            world.service.terminate();
+            await().pollDelay(300, TimeUnit.MILLISECONDS).until(() -> true);
+        }
+
+        @Override
+        void release(World world) throws Exception {
+            world.ledger.mode(Ledger.Mode.OK);
+            if (world.service.isAlive()) {
+                world.service.awaitEnd(15);
+            }
+        }
+    },
+    DURING_REDRIVE("during redrive") {
+        @Override
+        void arrange(World world) throws Exception {
+            world.ledger.mode(Ledger.Mode.ERROR_500);
+            world.workload.mixed(60);
+            until("webhooks are parked", () -> world.auditCount("dead_letters WHERE sink = 'hook'") > 30);
+            world.ledger.mode(Ledger.Mode.OK);
+            int before = world.ledger.count();
+            until("the redrive is under way", () -> world.ledger.count() > before);
+        }
+    };
+
+    final String title;
+
+    Moment(String title) {
+        this.title = title;
+    }
+
+    abstract void arrange(World world) throws Exception;
+
+    void release(World world) throws Exception {}
+
+    private static void until(String what, Callable<Boolean> condition) {
+        await(what)
+                .pollInterval(Duration.ofMillis(5))
+                .atMost(Duration.ofSeconds(60))
+                .ignoreException(SQLException.class)
+                .until(condition);
+    }
+}

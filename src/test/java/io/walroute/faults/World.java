@@ -1,0 +1,359 @@
+package io.walroute.faults;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.lettuce.core.RedisClient;
+import io.lettuce.core.RedisURI;
+import io.lettuce.core.api.StatefulRedisConnection;
+import io.lettuce.core.api.sync.RedisCommands;
+import io.walroute.demo.FreePort;
+import io.walroute.demo.PostgresServer;
+import io.walroute.demo.RedisServer;
+import io.walroute.demo.TemporaryFolder;
+import io.walroute.testing.FaultProxy;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+
+/**
+ * PostgreSQL, Redis, a webhook receiver and a WebSocket client, with the service as a process of its own between them and a
+ * proxy on each of its connections that can break. The servers live on from cell to cell; database, slot, routes and audit log
+ * are each cell's own.
+ */
+final class World implements AutoCloseable, Oracle.Evidence {
+    private static final Duration LONG = Duration.ofSeconds(120);
+
+    private final Path folder = Files.createTempDirectory("walroute-faults-");
+    private final PostgresServer postgres;
+    private final int redisPort = FreePort.any();
+    private final List<String> redisOptions;
+    private RedisServer redisServer;
+    private RedisClient redisClient;
+    private StatefulRedisConnection<String, String> redisConnection;
+
+    final FaultProxy toPostgres;
+    final FaultProxy toRedis;
+    private int cells;
+
+    // Of one cell:
+    private String database;
+    private Path cell;
+    Ledger ledger;
+    FaultProxy toReceiver;
+    private Follower follower;
+    Workload workload;
+    ServiceProcess service;
+    private Map<String, String> environment;
+    private int starts;
+    private List<String> jvmOptions;
+
+    World(boolean redisKeepsItsData) throws IOException {
+        postgres = PostgresServer.start(
+                folder.resolve("postgres"),
+                Map.of(
+                        "wal_level", "logical",
+                        "max_replication_slots", "20",
+                        "max_wal_senders", "20",
+                        "max_connections", "100",
+                        "fsync", "off",
+                        "synchronous_commit", "on",
+                        "shared_buffers", "64MB"));
+        redisOptions = redisKeepsItsData
+                ? List.of("--appendonly", "yes", "--appendfsync", "always")
+                : List.of("--appendonly", "no");
+        startRedis();
+        toPostgres = new FaultProxy(postgres.port());
+        toRedis = new FaultProxy(redisPort);
+    }
+
+    // ---------------------------------------------------------------- one cell
+
+    /** Everything new and empty, and the service ready. */
+    void begin(long seed, boolean clockJumps) throws Exception {
+        jvmOptions = clockJumps ? ClockAgent.jvmOptions(folder) : List.of();
+        cell = Files.createDirectories(folder.resolve("cell" + ++cells));
+        database = "cell" + cells;
+        starts = 0;
+        postgres.createDatabase(database);
+        redis().flushall();
+        try (Connection c = database()) {
+            Workload.create(c);
+        }
+        execute(
+                "SELECT pg_create_logical_replication_slot('" + slot() + "', 'pgoutput')",
+                "SELECT pg_create_logical_replication_slot('" + oracleSlot() + "', 'pgoutput')");
+        ledger = new Ledger();
+        toReceiver = new FaultProxy(ledger.port());
+        workload = new Workload(postgres.jdbcUrl(database), seed);
+        environment = environment();
+        startService();
+        follower = new Follower(Integer.parseInt(environment.get("WEBSOCKET_PORT")), "f");
+        await().until(follower::isLive);
+    }
+
+    private Map<String, String> environment() throws IOException {
+        Map<String, String> env = new LinkedHashMap<>();
+        env.put("DATABASE_URL", "postgresql://postgres:postgres@127.0.0.1:" + toPostgres.port() + "/" + database);
+        env.put("REPLICATION_SLOT", slot());
+        env.put("REDIS_URL", "redis://127.0.0.1:" + toRedis.port());
+        env.put("WEBSOCKET_PORT", Integer.toString(FreePort.any()));
+        env.put("MANAGEMENT_PORT", Integer.toString(FreePort.any()));
+        env.put("WEBHOOK_URL", "http://127.0.0.1:" + toReceiver.port() + "/hooks");
+        env.put("WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+        env.put("WALROUTE_HOOK_MARKETPLACE_ALLOW_NETWORKS", "127.0.0.0/8");
+        env.put("WALROUTE_AUDIT_URL", "jdbc:sqlite:" + cell.resolve("walroute.db"));
+        env.put("HEARTBEAT_INTERVAL", "1000");
+        env.put("WAL_SENDER_TIMEOUT", "3000");
+        env.put("WALROUTE_ROUTES", routes().toString());
+        env.put("CLOCK_OFFSET_FILE", clockFile().toString());
+        return env;
+    }
+
+    /** The repository's routes, one for each of the workload's tables, and a redrive that doesn't take days. */
+    private Path routes() throws IOException {
+        Path routes = Files.createDirectories(cell.resolve("routes"));
+        try (Stream<Path> files = Files.list(Path.of("routes"))) {
+            for (Path file : files.filter(f -> f.toString().endsWith(".yaml")).toList()) {
+                String text = Files.readString(file)
+                        .replaceAll("schedule: [0-9a-z,]+", "schedule: " + "1s,".repeat(199) + "1s");
+                Files.writeString(routes.resolve(file.getFileName()), text);
+            }
+        }
+        for (String table : Workload.TABLES) {
+            Files.writeString(routes.resolve(table + ".camel.yaml"), """
+                    - route:
+                        id: %1$s
+                        routeConfigurationId: router
+                        from:
+                          uri: direct:%1$s
+                          steps:
+                            - to:
+                                uri: lanes:cache
+                            - setHeader:
+                                name: topic
+                                constant: f
+                            - to:
+                                uri: lanes:notify
+                            - to:
+                                uri: lanes:hook
+                    """.formatted(table));
+        }
+        return routes;
+    }
+
+    void startService() throws IOException {
+        service = new ServiceProcess(cell.resolve("service-" + ++starts + ".log"), environment, jvmOptions);
+        service.awaitReady();
+    }
+
+    Path clockFile() {
+        return cell.resolve("clock-offset");
+    }
+
+    String slot() {
+        return "slot_" + database;
+    }
+
+    @Override
+    public String oracleSlot() {
+        return "oracle_" + database;
+    }
+
+    /** Waits until everything that was committed has gone everywhere, and compares. */
+    Verdict conclude() throws Exception {
+        workload.stop();
+        if (!service.isAlive()) {
+            startService();
+        }
+        service.awaitReady();
+        String position = query("SELECT pg_current_wal_lsn()");
+        await("the slot catches up").atMost(LONG).until(() -> {
+            assertThat(service.isAlive()).as(service.tail()).isTrue();
+            return "t"
+                    .equals(query("SELECT confirmed_flush_lsn >= '" + position
+                            + "'::pg_lsn FROM pg_replication_slots WHERE slot_name = '" + slot() + "'"));
+        });
+        await("nothing is parked").atMost(LONG).until(() -> auditCount("dead_letters WHERE state = 'parked'") == 0);
+        await("the client is live").atMost(LONG).until(follower::isLive);
+        Verdict[] last = new Verdict[1];
+        try {
+            await("nothing is missing").atMost(Duration.ofSeconds(20)).until(() -> {
+                last[0] = Oracle.judge(this);
+                return last[0].lost() == 0;
+            });
+        } catch (org.awaitility.core.ConditionTimeoutException e) {
+            return last[0];
+        }
+        return last[0];
+    }
+
+    void end() throws Exception {
+        heal();
+        if (service != null && service.isAlive()) {
+            service.kill();
+        }
+        if (follower != null) {
+            follower.close();
+        }
+        toReceiver.close();
+        ledger.close();
+        await().atMost(LONG).ignoreExceptions().until(() -> {
+            execute("DROP DATABASE IF EXISTS nothing");
+            query("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = '" + slot()
+                    + "'");
+            query("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = '" + database
+                    + "' AND NOT active");
+            return "0".equals(query("SELECT count(*) FROM pg_replication_slots WHERE database = '" + database + "'"));
+        });
+        TemporaryFolder.delete(cell);
+    }
+
+    String logs() throws IOException {
+        var text = new StringBuilder();
+        for (int i = 1; i <= starts; i++) {
+            text.append("--- service ").append(i).append('\n');
+            text.append(Files.readString(cell.resolve("service-" + i + ".log")));
+        }
+        return text.toString();
+    }
+
+    // ---------------------------------------------------------------- what is measured
+
+    long auditCount(String fromWhere) {
+        try (var c = audit();
+                var s = c.createStatement();
+                var r = s.executeQuery("SELECT count(*) FROM " + fromWhere)) {
+            return r.getLong(1);
+        } catch (SQLException busy) {
+            return -1;
+        }
+    }
+
+    @Override
+    public Connection audit() throws SQLException {
+        return DriverManager.getConnection("jdbc:sqlite:" + cell.resolve("walroute.db") + "?busy_timeout=5000");
+    }
+
+    @Override
+    public Connection database() throws SQLException {
+        return DriverManager.getConnection(postgres.jdbcUrl(database));
+    }
+
+    void execute(String... statements) throws SQLException {
+        try (Connection c = database();
+                var s = c.createStatement()) {
+            for (String sql : statements) {
+                s.execute(sql);
+            }
+        }
+    }
+
+    String query(String sql) throws SQLException {
+        try (Connection c = database();
+                var s = c.createStatement();
+                var rows = s.executeQuery(sql)) {
+            return rows.next() ? rows.getString(1) : null;
+        }
+    }
+
+    @Override
+    public RedisCommands<String, String> redis() {
+        return redisConnection.sync();
+    }
+
+    @Override
+    public List<String> webhooks() {
+        return ledger.accepted();
+    }
+
+    @Override
+    public List<List<String>> frames() {
+        return List.of(follower.events());
+    }
+
+    @Override
+    public boolean hadGap(int client) {
+        return follower.gaps() > 0;
+    }
+
+    int gaps() {
+        return follower.gaps();
+    }
+
+    // ---------------------------------------------------------------- what breaks
+
+    /** Everything that may be broken is whole again; repeatable. */
+    void heal() throws Exception {
+        toPostgres.heal();
+        toRedis.heal();
+        toReceiver.heal();
+        ledger.mode(Ledger.Mode.OK);
+        if (redisServer.process().filter(ProcessHandle::isAlive).isEmpty()) {
+            startRedis();
+        }
+    }
+
+    PostgresServer postgres() {
+        return postgres;
+    }
+
+    private void startRedis() throws IOException {
+        redisServer = RedisServer.start(folder.resolve("redis"), redisPort, redisOptions);
+        if (redisClient == null) {
+            redisClient = RedisClient.create(RedisURI.builder()
+                    .withHost("127.0.0.1")
+                    .withPort(redisPort)
+                    .withTimeout(Duration.ofSeconds(10))
+                    .build());
+            redisConnection = redisClient.connect();
+        }
+    }
+
+    ProcessHandle redisProcess() throws IOException {
+        return redisServer.process().orElseThrow();
+    }
+
+    void killRedis() throws Exception {
+        ProcessHandle process = redisProcess();
+        process.destroyForcibly();
+        process.onExit().get();
+        Files.deleteIfExists(folder.resolve("redis").resolve("redis.pid"));
+    }
+
+    /** SIGSTOP or SIGCONT. */
+    static void signal(String name, long pid) throws Exception {
+        run("kill", "-" + name, Long.toString(pid));
+    }
+
+    static void run(String... command) throws Exception {
+        var process = new ProcessBuilder(command).inheritIO().start();
+        assertThat(process.waitFor()).as(String.join(" ", command)).isZero();
+    }
+
+    List<String> terminateWalSender() throws SQLException {
+        List<String> ended = new ArrayList<>();
+        ended.add(query("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = '" + slot()
+                + "' AND active"));
+        return ended;
+    }
+
+    @Override
+    public void close() throws IOException {
+        redisClient.shutdown();
+        toPostgres.close();
+        toRedis.close();
+        redisServer.close();
+        postgres.close();
+        TemporaryFolder.delete(folder);
+    }
+}
