@@ -20,6 +20,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.apache.camel.Exchange;
 import org.apache.camel.Processor;
 import org.apache.camel.api.management.ManagedAttribute;
@@ -43,6 +44,9 @@ public class WalConsumer extends DefaultConsumer {
     private static final Duration FIRST_BACKOFF = Duration.ofMillis(250);
     // How long a stop waits, behind the drain, for the stream to end. What hangs longer ends with the process.
     private static final Duration CLOSING = Duration.ofSeconds(3);
+    /** A heartbeat that takes longer makes one ask whether anybody still sends. */
+    private static final Duration LATE = Duration.ofSeconds(2);
+
     private static final Duration STANDBY_POLL = Duration.ofSeconds(1);
 
     private final WalEndpoint endpoint;
@@ -228,6 +232,9 @@ public class WalConsumer extends DefaultConsumer {
             // The first one is sent at once: readiness waits for it.
             if (beat.nanosSinceSend() >= interval || (!beat.isUnderway() && !beat.hasReturned())) {
                 beat.send();
+            }
+            if (beat.isUnderway() && beat.nanosSinceSend() > LATE.toNanos()) {
+                life.mustBeServed(beat);
             }
         } catch (SQLException e) {
             LOG.debug("The heartbeat can't be written", e);
@@ -436,6 +443,9 @@ public class WalConsumer extends DefaultConsumer {
         private volatile boolean madeProgress;
         private volatile Throwable cause;
         private volatile SlotCheck.Obstacle brokenOff;
+        private volatile Throwable givenUp;
+        // The supervisor's own.
+        private boolean wasServed;
         // What is announced may be confirmed once that is noted down; the first two belong to the stream's thread.
         private Item announced;
         private Item confirmed;
@@ -598,6 +608,20 @@ public class WalConsumer extends DefaultConsumer {
             stream.close();
         }
 
+        /**
+         * Ends the stream if PostgreSQL has ended it. The engine doesn't notice a connection that was closed without a word, as
+         * one is whose client was silent for longer than {@code wal_sender_timeout}: the driver takes the end of the stream of
+         * bytes for "nothing there yet", and would wait for ever.
+         */
+        void mustBeServed(WalHeartbeat beat) throws SQLException {
+            boolean served = beat.isServed(slot());
+            wasServed |= served || beat.hasReturned();
+            if (!served && wasServed && !ended()) {
+                givenUp = new IllegalStateException("PostgreSQL has closed the connection without a word");
+                stream.close();
+            }
+        }
+
         /** Blocks until what is in flight is settled and confirmed, the drain timeout is over, or the stream has ended. */
         void drain() {
             if (!draining) {
@@ -619,7 +643,10 @@ public class WalConsumer extends DefaultConsumer {
 
         @Override
         public void ended(Optional<Throwable> why) {
-            cause = ledger.failure() != null ? ledger.failure() : why.orElse(null);
+            cause = Stream.of(Optional.ofNullable(ledger.failure()), Optional.ofNullable(givenUp), why)
+                    .flatMap(Optional::stream)
+                    .findFirst()
+                    .orElse(null);
             ended.countDown();
         }
 
