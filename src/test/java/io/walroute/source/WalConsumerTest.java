@@ -127,7 +127,7 @@ class WalConsumerTest {
         rig.walSenderTimeoutMillis = 1_000;
         rig.start();
         rig.make(1, "INSERT INTO listings(title) VALUES ('before')");
-        rig.proxy.holdToServerOf("replication"); // no sign of life gets through: the walsender gives up
+        rig.proxy.holdToServerOf("replication\0database"); // no sign of life gets through: the walsender gives up
         await().atMost(Duration.ofSeconds(30))
                 .until(() -> "f"
                         .equals(rig.db.query(
