@@ -84,9 +84,9 @@ class CliTest {
     void wrong_usage_is_one_line_and_exit_code_2() {
         assertThat(walroute()).isEqualTo(2);
         assertThat(err())
-                .isEqualToIgnoringNewLines(
-                        "Which command? One of: setup, reset, drop, run, dev, demo, simulate, dead-letters. See:"
-                                + " walroute --help");
+                .startsWith("Which command? One of: setup, ")
+                .contains(", run, ", " replay,", "dead-letters. See: walroute --help")
+                .hasLineCount(1);
 
         assertThat(walroute("setpu")).isEqualTo(2);
         assertThat(err())
