@@ -1,5 +1,6 @@
 package io.walroute.service;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -88,9 +89,11 @@ final class DisasterRig implements AutoCloseable {
     }
 
     void awaitReady() {
-        await("ready: " + wal())
-                .atMost(Duration.ofSeconds(40))
-                .until(() -> service.health().report().isReady());
+        await().atMost(Duration.ofSeconds(40))
+                .untilAsserted(() -> assertThat(service.health().report())
+                        .satisfies(report -> assertThat(report.isReady())
+                                .as(report.toString())
+                                .isTrue()));
     }
 
     void stop() {
@@ -113,10 +116,10 @@ final class DisasterRig implements AutoCloseable {
     }
 
     String awaitGap() {
-        await("a gap")
-                .atMost(Duration.ofSeconds(40))
-                .until(() ->
-                        wal().status() == Health.Status.DOWN && wal().message().startsWith("Gap: "));
+        await().atMost(Duration.ofSeconds(40)).untilAsserted(() -> {
+            assertThat(wal().message()).startsWith("Gap: ");
+            assertThat(wal().status()).isEqualTo(Health.Status.DOWN);
+        });
         return wal().message();
     }
 
