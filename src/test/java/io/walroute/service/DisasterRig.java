@@ -12,6 +12,7 @@ import io.walroute.demo.PostgresServer;
 import io.walroute.demo.TemporaryFolder;
 import io.walroute.settings.Settings;
 import io.walroute.testing.FaultProxy;
+import io.walroute.testing.PostgresVersion;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -26,7 +27,7 @@ import java.util.Map;
 
 /**
  * A service with the repository's routes before servers of its own, which may be stopped, copied, put back and exchanged. It
- * reaches them through one address, as by a virtual IP. Without Redis and receivers: the audit log tells what arrived.
+ * reaches them through one address, as by a virtual IP, as the role that README shows. Without Redis and receivers: the audit log tells what arrived.
  */
 final class DisasterRig implements AutoCloseable {
     static final String SLOT = "grails_wal_slot";
@@ -43,17 +44,28 @@ final class DisasterRig implements AutoCloseable {
     final FaultProxy address;
     final Server primary;
     private final List<Server> servers = new ArrayList<>();
+    private final PostgresVersion version;
     private Service service;
 
     DisasterRig(Map<String, String> more) throws Exception {
+        this(null, more);
+    }
+
+    /** @param version null for the newest */
+    DisasterRig(PostgresVersion version, Map<String, String> more) throws Exception {
+        this.version = version;
         primary = server(more);
         address = new FaultProxy(primary.port());
         try (Connection c = primary.connect()) {
             Marketplace.create(c);
         }
         primary.execute(
+                "CREATE ROLE walroute LOGIN REPLICATION PASSWORD 'secret'",
+                "GRANT SELECT ON listings, offers, ens_names, opensea_events TO walroute",
+                "GRANT UPDATE ON listings, ens_names TO walroute");
+        primary.execute(
                 "CREATE PUBLICATION grails_publication FOR ALL TABLES WITH (publish_via_partition_root = true)");
-        environment.put("DATABASE_URL", "postgresql://postgres:postgres@127.0.0.1:" + address.port() + "/postgres");
+        environment.put("DATABASE_URL", "postgresql://walroute:secret@127.0.0.1:" + address.port() + "/postgres");
         environment.put("WEBSOCKET_PORT", "off");
         environment.put("MANAGEMENT_PORT", "off");
         environment.put("WALROUTE_AUDIT_URL", "jdbc:sqlite:" + folder.resolve("walroute.db"));
@@ -64,9 +76,15 @@ final class DisasterRig implements AutoCloseable {
         var settings = new LinkedHashMap<>(SETTINGS);
         settings.putAll(more);
         Path home = folder.resolve("server" + servers.size());
-        var server = new Server(PostgresServer.start(home, settings), home.resolve("data"));
+        var server = new Server(
+                version == null ? PostgresServer.start(home, settings) : version.start(home, settings),
+                home.resolve("data"));
         servers.add(server);
         return server;
+    }
+
+    String storeInDatabase() {
+        return "jdbc:postgresql://127.0.0.1:" + address.port() + "/postgres?user=walroute&password=secret";
     }
 
     Settings settings() {

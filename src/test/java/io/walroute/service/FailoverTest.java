@@ -5,8 +5,10 @@ import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.walroute.service.DisasterRig.Server;
+import io.walroute.testing.PostgresVersion;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
@@ -26,25 +28,25 @@ class FailoverTest {
     }
 
     /** @param synced whether the slot is one that the standby keeps a copy of */
-    private void start(boolean synced) throws Exception {
-        rig = new DisasterRig(Map.of());
+    private void start(PostgresVersion version, boolean synced) throws Exception {
+        rig = new DisasterRig(version, Map.of());
         Path copy = rig.folder.resolve("copy");
         rig.primary.execute("SELECT pg_create_physical_replication_slot('standby', true)");
         rig.primary.copyTo(copy);
-        standby = rig.server(Map.of(
-                "hot_standby_feedback",
-                "on",
-                "sync_replication_slots",
-                "on",
-                "primary_slot_name",
-                "standby",
-                "wal_retrieve_retry_interval",
-                "100ms",
+        var settings = new LinkedHashMap<>(Map.of(
+                "hot_standby_feedback", "on",
+                "primary_slot_name", "standby",
+                "wal_retrieve_retry_interval", "100ms",
                 "primary_conninfo",
-                "host=127.0.0.1 port=" + rig.primary.port() + " user=postgres password=postgres dbname=postgres"));
+                        "host=127.0.0.1 port=" + rig.primary.port()
+                                + " user=postgres password=postgres dbname=postgres"));
+        if (synced) {
+            settings.put("sync_replication_slots", "on"); // from 17 on
+        }
+        standby = rig.server(settings);
         standby.followFrom(copy);
-        rig.primary.execute("SELECT pg_create_logical_replication_slot('" + DisasterRig.SLOT
-                + "', 'pgoutput', failover => " + synced + ")");
+        rig.primary.execute("SELECT pg_create_logical_replication_slot('" + DisasterRig.SLOT + "', 'pgoutput'"
+                + (synced ? ", failover => true)" : ")"));
         rig.startReady();
         rig.primary.insert(1);
         rig.awaitAudited(1);
@@ -68,7 +70,7 @@ class FailoverTest {
 
     @Test
     void a_promoted_slot_goes_on_unaided_in_a_new_epoch_and_repeats_keep_their_ids() throws Exception {
-        start(true);
+        start(null, true);
         await().atMost(Duration.ofSeconds(60))
                 .until(() -> "t"
                         .equals(standby.query("SELECT synced AND NOT temporary FROM pg_replication_slots"
@@ -98,7 +100,7 @@ class FailoverTest {
 
     @Test
     void a_promoted_server_without_the_slot_is_a_gap_that_can_be_accepted() throws Exception {
-        start(false);
+        start(PostgresVersion.V14, false);
         awaitReplayed();
         rig.address.cut();
         rig.primary.postgres.stop("immediate");
@@ -114,7 +116,7 @@ class FailoverTest {
 
     @Test
     void a_server_promoted_without_the_last_audited_changes_is_a_gap() throws Exception {
-        start(true);
+        start(null, true);
         awaitReplayed();
         standby.postgres.stop("fast"); // it lags
         rig.primary.insert(2);
