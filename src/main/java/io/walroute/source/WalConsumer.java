@@ -438,6 +438,10 @@ public class WalConsumer extends DefaultConsumer {
         private volatile SlotCheck.Obstacle brokenOff;
         // What is announced may be confirmed once that is noted down; the first two belong to the stream's thread.
         private Item announced;
+        // Since what was announced last, something came that is worth moving the slot for. A transaction without
+        // changes
+        // for us isn't: it may be the very note of where the slot may move, and would bring forth the next.
+        private boolean worthConfirming;
         private Item confirmed;
         private volatile Item confirmable;
         // After this nothing is handed over nor confirmed: something in between was left out.
@@ -491,6 +495,7 @@ public class WalConsumer extends DefaultConsumer {
         }
 
         private void take(Item item) {
+            worthConfirming |= item.change() != null || item.heartbeat() != null;
             if (item.change() != null) {
                 received++; // one stream at a time, hence one writer
                 dispatch(item);
@@ -555,7 +560,8 @@ public class WalConsumer extends DefaultConsumer {
 
         private void confirm(ChangeStream.Confirmer confirmer) throws InterruptedException {
             Item settled = ledger.settledUpTo();
-            if (settled != null && brokenOff == null) {
+            if (settled != null && worthConfirming && brokenOff == null) {
+                worthConfirming = inTransaction || !ledger.isEmpty();
                 announced = settled;
                 announce(settled.position(), () -> {
                     confirmable = settled;
