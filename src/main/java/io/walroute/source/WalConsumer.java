@@ -4,6 +4,7 @@ import io.walroute.change.ChangeContext;
 import io.walroute.change.ChangeEvent;
 import io.walroute.change.Lsn;
 import io.walroute.change.Settlement;
+import java.io.IOException;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
@@ -236,6 +237,9 @@ public class WalConsumer extends DefaultConsumer {
             return;
         }
         if (!beat.hasReturned()) {
+            if (beat.nanosSinceSend() > TimeUnit.SECONDS.toNanos(10)) {
+                giveUpIfTheServerDid(life);
+            }
             return;
         }
         // In time: one interval of grace for the next to be sent, another (10 s at least) for it to come back.
@@ -245,8 +249,37 @@ public class WalConsumer extends DefaultConsumer {
                     WalStatus.State.DOWN,
                     "no WAL heartbeat came back for " + TimeUnit.NANOSECONDS.toSeconds(beat.nanosSinceReturn()) + " s: "
                             + life.whatIsHeld());
+            giveUpIfTheServerDid(life);
         } else {
+            if (life.walSender == 0) {
+                life.walSender = walSender();
+            }
             enter(WalStatus.State.STREAMING, "streaming from slot " + slot());
+        }
+    }
+
+    /**
+     * The driver takes the end of a stream for "no message yet" and may never notice it, and a host that vanishes says nothing at
+     * all. Time alone proves nothing: behind a large transaction a heartbeat is late, too. So ask who reads the slot.
+     */
+    private void giveUpIfTheServerDid(Life life) {
+        if (life.walSender != 0 && walSender() != life.walSender) {
+            life.giveUp(new IOException("the heartbeat does not come back, and the server has ended the connection"));
+        }
+    }
+
+    /** The process that reads the slot on the server; 0 if there is none, the last one known if that can't be asked. */
+    private int walSender() {
+        try (Connection connection = connect();
+                var query = connection.prepareStatement(
+                        "SELECT active_pid FROM pg_replication_slots WHERE slot_name = ?")) {
+            query.setString(1, slot());
+            var rows = query.executeQuery();
+            return rows.next() ? rows.getInt(1) : 0;
+        } catch (SQLException e) {
+            LOG.debug("Who reads the slot can't be asked", e);
+            Life current = life;
+            return current == null ? 0 : current.walSender;
         }
     }
 
@@ -435,6 +468,9 @@ public class WalConsumer extends DefaultConsumer {
         private boolean inTransaction;
         private volatile boolean madeProgress;
         private volatile Throwable cause;
+        private volatile Exception gaveUp;
+        // The server's process at the other end, as soon as the first heartbeat has come back; 0 before.
+        private volatile int walSender;
         private volatile SlotCheck.Obstacle brokenOff;
         // What is announced may be confirmed once that is noted down; the first two belong to the stream's thread.
         private Item announced;
@@ -597,6 +633,12 @@ public class WalConsumer extends DefaultConsumer {
             }
         }
 
+        /** Ends the stream at once, so that another one begins. */
+        void giveUp(Exception why) {
+            gaveUp = why;
+            stream.close();
+        }
+
         /** Ends the stream at once; nothing is confirmed any more. */
         void breakOff(SlotCheck.Obstacle obstacle) {
             brokenOff = obstacle;
@@ -625,7 +667,7 @@ public class WalConsumer extends DefaultConsumer {
 
         @Override
         public void ended(Optional<Throwable> why) {
-            cause = ledger.failure() != null ? ledger.failure() : why.orElse(null);
+            cause = ledger.failure() != null ? ledger.failure() : why.orElse(gaveUp);
             ended.countDown();
         }
 

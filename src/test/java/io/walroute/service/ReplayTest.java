@@ -63,6 +63,9 @@ class ReplayTest {
     private void awaitWebhooks(int count) {
         await().atMost(Duration.ofSeconds(30))
                 .until(() -> rig.receiver.requests().size() >= count);
+        // A change passes the audit log before it is on disk there, and a replay begins with what is on disk.
+        String changes = rig.db.query("SELECT pg_current_wal_lsn()");
+        await().atMost(Duration.ofSeconds(30)).until(() -> rig.slotHasConfirmed(changes));
     }
 
     private static JsonNode event(Receiver.Request request) {
