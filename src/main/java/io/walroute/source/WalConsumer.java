@@ -630,6 +630,10 @@ public class WalConsumer extends DefaultConsumer {
             finished = true;
             if (!ledger.isEmpty()) {
                 LOG.warn("Stopping with {}; PostgreSQL sends them again at the next start", whatIsHeld());
+            } else if (inTransaction || confirmed != announced) {
+                LOG.warn(
+                        "Stopping {}; PostgreSQL sends the transaction again at the next start",
+                        inTransaction ? "in the middle of a transaction" : "before the slot could be moved");
             }
         }
 

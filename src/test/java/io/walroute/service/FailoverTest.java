@@ -14,9 +14,11 @@ import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayNameGeneration;
 import org.junit.jupiter.api.DisplayNameGenerator.ReplaceUnderscores;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** A real standby that is promoted while the primary dies. */
+@Tag("faults")
 @DisplayNameGeneration(ReplaceUnderscores.class)
 class FailoverTest {
     private DisasterRig rig;
