@@ -405,6 +405,8 @@ public final class Service implements AutoCloseable {
                 camel.getComponent(
                         "notify"); // routes name topics as they come: without this, the first change would start it
             }
+            var replayRoutes = new ReplayRoutes(camel);
+            replays = new Replays(store, new AuditLog(store), replayRoutes, replayRoutes, this::isStreaming);
             var server = camel.hasService(ManagementHttpServer.class);
             if (server != null) {
                 new HealthPaths(health).mount(server.getRouter());
@@ -412,8 +414,6 @@ public final class Service implements AutoCloseable {
             }
             housekeeping = new Housekeeping(settings, database, store, guard::epochs, Optional.ofNullable(cache));
             housekeeping.start();
-            var replayRoutes = new ReplayRoutes(camel);
-            replays = new Replays(store, new AuditLog(store), replayRoutes, replayRoutes, this::isStreaming);
             replays.resume();
         } catch (SettingsException e) {
             throw e;
@@ -425,6 +425,7 @@ public final class Service implements AutoCloseable {
     private void mountApi(ManagementHttpServer server) {
         api = new Api(isLoopback(settings.managementHost()), settings.managementHost(), managementToken());
         new DeadLetterApi(deadLetters).register(api);
+        new ReplayApi(replays, this::isStreaming).register(api);
         api.mount(server.getRouter());
     }
 

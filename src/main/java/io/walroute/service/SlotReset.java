@@ -162,7 +162,7 @@ final class SlotReset implements AutoCloseable {
         }
         Optional<Continuity> known = log.continuity();
         if (known.isEmpty()) {
-            return Optional.empty();
+            return move.slot().filter(SlotInfo::isInvalidated).map(this::lostBeforeTheFirstStart);
         }
         SlotState state = SlotState.read(connection, target, known.get().timeline());
         // Read again: a service that streams has noted more by now.
@@ -176,6 +176,17 @@ final class SlotReset implements AutoCloseable {
         return ContinuityCheck.judge(now, audited, state, target) instanceof Gap gap
                 ? Optional.of(gap)
                 : Optional.empty();
+    }
+
+    private Gap lostBeforeTheFirstStart(SlotInfo slot) {
+        return new Gap(
+                Gap.Reason.SLOT_INVALIDATED,
+                slot.confirmedFlushLsn(),
+                null,
+                SlotLog.nowToTheSecond(),
+                target.slot(),
+                "the replication slot " + slot.name() + " is invalidated, and nothing was read from it yet",
+                Lsn.ZERO);
     }
 
     private ResetResult accept(long id, Lsn from, Lsn to, String what) throws SQLException {

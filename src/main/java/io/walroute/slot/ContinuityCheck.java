@@ -32,7 +32,8 @@ public final class ContinuityCheck {
      * @param now read after {@code known}'s position was last moved, or the slot has moved on meanwhile
      */
     public static Verdict judge(Continuity known, Lsn audited, SlotState now, ReplicationTarget target) {
-        Lsn last = audited.compareTo(known.position()) > 0 ? audited : known.position();
+        // A change's LSN is where it begins: a WAL that ends just there doesn't hold it.
+        Lsn last = audited.compareTo(known.position()) >= 0 ? new Lsn(audited.value() + 1) : known.position();
         return new ContinuityCheck(known, last, now, target).judge();
     }
 

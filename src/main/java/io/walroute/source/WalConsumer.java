@@ -4,6 +4,7 @@ import io.walroute.change.ChangeContext;
 import io.walroute.change.ChangeEvent;
 import io.walroute.change.Lsn;
 import io.walroute.change.Settlement;
+import java.io.IOException;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
@@ -20,7 +21,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Collectors;
-import java.util.stream.Stream;
 import org.apache.camel.Exchange;
 import org.apache.camel.Processor;
 import org.apache.camel.api.management.ManagedAttribute;
@@ -42,11 +42,10 @@ public class WalConsumer extends DefaultConsumer {
     // One prefix per engine in this JVM: Debezium registers its MBeans under it, and two alive with one prefix hang.
     private static final AtomicInteger ENGINES = new AtomicInteger();
     private static final Duration FIRST_BACKOFF = Duration.ofMillis(250);
+    // A heartbeat that takes longer makes one ask who sends.
+    private static final Duration LATE = Duration.ofSeconds(2);
     // How long a stop waits, behind the drain, for the stream to end. What hangs longer ends with the process.
     private static final Duration CLOSING = Duration.ofSeconds(3);
-    /** A heartbeat that takes longer makes one ask whether anybody still sends. */
-    private static final Duration LATE = Duration.ofSeconds(2);
-
     private static final Duration STANDBY_POLL = Duration.ofSeconds(1);
 
     private final WalEndpoint endpoint;
@@ -233,14 +232,14 @@ public class WalConsumer extends DefaultConsumer {
             if (beat.nanosSinceSend() >= interval || (!beat.isUnderway() && !beat.hasReturned())) {
                 beat.send();
             }
-            if (beat.isUnderway() && beat.nanosSinceSend() > LATE.toNanos()) {
-                life.mustBeServed(beat);
-            }
         } catch (SQLException e) {
             LOG.debug("The heartbeat can't be written", e);
             enter(WalStatus.State.DOWN, "the WAL heartbeat can't be written: " + line(e));
             pause(Duration.ofMillis(500));
             return;
+        }
+        if (beat.isUnderway() && beat.nanosSinceSend() > LATE.toNanos()) {
+            giveUpIfTheServerDid(life);
         }
         if (!beat.hasReturned()) {
             return;
@@ -253,7 +252,38 @@ public class WalConsumer extends DefaultConsumer {
                     "no WAL heartbeat came back for " + TimeUnit.NANOSECONDS.toSeconds(beat.nanosSinceReturn()) + " s: "
                             + life.whatIsHeld());
         } else {
+            if (life.walSender == 0) {
+                life.walSender = walSender();
+            }
             enter(WalStatus.State.STREAMING, "streaming from slot " + slot());
+        }
+    }
+
+    /**
+     * The driver takes the end of a stream for "no message yet" and may never notice it, and a host that vanishes says nothing at
+     * all. Time alone proves nothing: behind a large transaction a heartbeat is late, too. So ask who reads the slot.
+     */
+    private void giveUpIfTheServerDid(Life life) {
+        int now = walSender();
+        if (life.walSender == 0) {
+            life.walSender = now; // a stream may end before its first heartbeat has come back, too
+        } else if (now != life.walSender && !life.ended()) {
+            life.giveUp(new IOException("the heartbeat does not come back, and the server has ended the connection"));
+        }
+    }
+
+    /** The process that reads the slot on the server; 0 if there is none, the last one known if that can't be asked. */
+    private int walSender() {
+        try (Connection connection = connect();
+                var query = connection.prepareStatement(
+                        "SELECT active_pid FROM pg_replication_slots WHERE slot_name = ?")) {
+            query.setString(1, slot());
+            var rows = query.executeQuery();
+            return rows.next() ? rows.getInt(1) : 0;
+        } catch (SQLException e) {
+            LOG.debug("Who reads the slot can't be asked", e);
+            Life current = life;
+            return current == null ? 0 : current.walSender;
         }
     }
 
@@ -442,12 +472,16 @@ public class WalConsumer extends DefaultConsumer {
         private boolean inTransaction;
         private volatile boolean madeProgress;
         private volatile Throwable cause;
+        private volatile Exception gaveUp;
+        // The server's process at the other end, once it is known; 0 before.
+        private volatile int walSender;
         private volatile SlotCheck.Obstacle brokenOff;
-        private volatile Throwable givenUp;
-        // The supervisor's own.
-        private boolean wasServed;
         // What is announced may be confirmed once that is noted down; the first two belong to the stream's thread.
         private Item announced;
+        // Since what was announced last, something came that is worth moving the slot for. A transaction without
+        // changes
+        // for us isn't: it may be the very note of where the slot may move, and would bring forth the next.
+        private boolean worthConfirming;
         private Item confirmed;
         private volatile Item confirmable;
         // After this nothing is handed over nor confirmed: something in between was left out.
@@ -501,6 +535,7 @@ public class WalConsumer extends DefaultConsumer {
         }
 
         private void take(Item item) {
+            worthConfirming |= item.change() != null || item.heartbeat() != null;
             if (item.change() != null) {
                 received++; // one stream at a time, hence one writer
                 dispatch(item);
@@ -565,7 +600,8 @@ public class WalConsumer extends DefaultConsumer {
 
         private void confirm(ChangeStream.Confirmer confirmer) throws InterruptedException {
             Item settled = ledger.settledUpTo();
-            if (settled != null && brokenOff == null) {
+            if (settled != null && worthConfirming && brokenOff == null) {
+                worthConfirming = inTransaction || !ledger.isEmpty();
                 announced = settled;
                 announce(settled.position(), () -> {
                     confirmable = settled;
@@ -598,7 +634,17 @@ public class WalConsumer extends DefaultConsumer {
             finished = true;
             if (!ledger.isEmpty()) {
                 LOG.warn("Stopping with {}; PostgreSQL sends them again at the next start", whatIsHeld());
+            } else if (inTransaction || confirmed != announced) {
+                LOG.warn(
+                        "Stopping {}; PostgreSQL sends the transaction again at the next start",
+                        inTransaction ? "in the middle of a transaction" : "before the slot could be moved");
             }
+        }
+
+        /** Ends the stream at once, so that another one begins. */
+        void giveUp(Exception why) {
+            gaveUp = why;
+            stream.close();
         }
 
         /** Ends the stream at once; nothing is confirmed any more. */
@@ -606,20 +652,6 @@ public class WalConsumer extends DefaultConsumer {
             brokenOff = obstacle;
             enter(obstacle.standby() ? WalStatus.State.STANDBY : WalStatus.State.DOWN, obstacle.message());
             stream.close();
-        }
-
-        /**
-         * Ends the stream if PostgreSQL has ended it. The engine doesn't notice a connection that was closed without a word, as
-         * one is whose client was silent for longer than {@code wal_sender_timeout}: the driver takes the end of the stream of
-         * bytes for "nothing there yet", and would wait for ever.
-         */
-        void mustBeServed(WalHeartbeat beat) throws SQLException {
-            boolean served = beat.isServed(slot());
-            wasServed |= served || beat.hasReturned();
-            if (!served && wasServed && !ended()) {
-                givenUp = new IllegalStateException("PostgreSQL has closed the connection without a word");
-                stream.close();
-            }
         }
 
         /** Blocks until what is in flight is settled and confirmed, the drain timeout is over, or the stream has ended. */
@@ -643,10 +675,7 @@ public class WalConsumer extends DefaultConsumer {
 
         @Override
         public void ended(Optional<Throwable> why) {
-            cause = Stream.of(Optional.ofNullable(ledger.failure()), Optional.ofNullable(givenUp), why)
-                    .flatMap(Optional::stream)
-                    .findFirst()
-                    .orElse(null);
+            cause = ledger.failure() != null ? ledger.failure() : why.orElse(gaveUp);
             ended.countDown();
         }
 

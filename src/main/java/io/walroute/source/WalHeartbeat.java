@@ -47,20 +47,6 @@ final class WalHeartbeat implements AutoCloseable {
         }
     }
 
-    /** Whether a walsender of PostgreSQL's sends from the slot, to whomever. Needs a mark that was sent. */
-    boolean isServed(String slot) throws SQLException {
-        try (var statement =
-                connection.prepareStatement("SELECT active FROM pg_replication_slots WHERE slot_name = ?")) {
-            statement.setString(1, slot);
-            statement.setQueryTimeout(10);
-            var rows = statement.executeQuery();
-            return rows.next() && rows.getBoolean(1);
-        } catch (SQLException e) {
-            close();
-            throw e;
-        }
-    }
-
     void returned(String content) {
         int colon = content.lastIndexOf(':');
         if (colon > 0 && content.substring(0, colon).equals(sender)) {

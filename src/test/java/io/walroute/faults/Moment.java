@@ -67,10 +67,11 @@ enum Moment {
     ALL_DELIVERED("all delivered, not acknowledged") {
         @Override
         void arrange(World world) throws Exception {
-            world.toPostgres.holdToServerOf(
-                    "replication\0database"); // not what the service asks by its other connections
+            long before = changes(world);
+            until("what came before is out", () -> world.ledger.count() >= before);
+            world.toPostgres.holdToServerOf("replication\0"); // not what the service asks by its other connections
             world.workload.mixed(10);
-            long all = Long.parseLong(world.query("SELECT count(*) FROM f_log"));
+            long all = changes(world);
             until("all webhooks are out", () -> world.ledger.count() >= all);
         }
 
@@ -145,6 +146,10 @@ enum Moment {
     abstract void arrange(World world) throws Exception;
 
     void release(World world) throws Exception {}
+
+    private static long changes(World world) throws SQLException {
+        return Long.parseLong(world.query("SELECT count(*) FROM f_log"));
+    }
 
     private static void until(String what, Callable<Boolean> condition) {
         await(what)

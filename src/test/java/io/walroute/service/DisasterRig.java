@@ -1,5 +1,6 @@
 package io.walroute.service;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -11,6 +12,7 @@ import io.walroute.demo.PostgresServer;
 import io.walroute.demo.TemporaryFolder;
 import io.walroute.settings.Settings;
 import io.walroute.testing.FaultProxy;
+import io.walroute.testing.PostgresVersion;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -25,7 +27,7 @@ import java.util.Map;
 
 /**
  * A service with the repository's routes before servers of its own, which may be stopped, copied, put back and exchanged. It
- * reaches them through one address, as by a virtual IP. Without Redis and receivers: the audit log tells what arrived.
+ * reaches them through one address, as by a virtual IP, as the role that README shows. Without Redis and receivers: the audit log tells what arrived.
  */
 final class DisasterRig implements AutoCloseable {
     static final String SLOT = "grails_wal_slot";
@@ -42,17 +44,28 @@ final class DisasterRig implements AutoCloseable {
     final FaultProxy address;
     final Server primary;
     private final List<Server> servers = new ArrayList<>();
+    private final PostgresVersion version;
     private Service service;
 
     DisasterRig(Map<String, String> more) throws Exception {
+        this(null, more);
+    }
+
+    /** @param version null for the newest */
+    DisasterRig(PostgresVersion version, Map<String, String> more) throws Exception {
+        this.version = version;
         primary = server(more);
         address = new FaultProxy(primary.port());
         try (Connection c = primary.connect()) {
             Marketplace.create(c);
         }
         primary.execute(
+                "CREATE ROLE walroute LOGIN REPLICATION PASSWORD 'secret'",
+                "GRANT SELECT ON listings, offers, ens_names, opensea_events TO walroute",
+                "GRANT UPDATE ON listings, ens_names TO walroute");
+        primary.execute(
                 "CREATE PUBLICATION grails_publication FOR ALL TABLES WITH (publish_via_partition_root = true)");
-        environment.put("DATABASE_URL", "postgresql://postgres:postgres@127.0.0.1:" + address.port() + "/postgres");
+        environment.put("DATABASE_URL", "postgresql://walroute:secret@127.0.0.1:" + address.port() + "/postgres");
         environment.put("WEBSOCKET_PORT", "off");
         environment.put("MANAGEMENT_PORT", "off");
         environment.put("WALROUTE_AUDIT_URL", "jdbc:sqlite:" + folder.resolve("walroute.db"));
@@ -63,9 +76,15 @@ final class DisasterRig implements AutoCloseable {
         var settings = new LinkedHashMap<>(SETTINGS);
         settings.putAll(more);
         Path home = folder.resolve("server" + servers.size());
-        var server = new Server(PostgresServer.start(home, settings), home.resolve("data"));
+        var server = new Server(
+                version == null ? PostgresServer.start(home, settings) : version.start(home, settings),
+                home.resolve("data"));
         servers.add(server);
         return server;
+    }
+
+    String storeInDatabase() {
+        return "jdbc:postgresql://127.0.0.1:" + address.port() + "/postgres?user=walroute&password=secret";
     }
 
     Settings settings() {
@@ -88,9 +107,11 @@ final class DisasterRig implements AutoCloseable {
     }
 
     void awaitReady() {
-        await("ready: " + wal())
-                .atMost(Duration.ofSeconds(40))
-                .until(() -> service.health().report().isReady());
+        await().atMost(Duration.ofSeconds(40))
+                .untilAsserted(() -> assertThat(service.health().report())
+                        .satisfies(report -> assertThat(report.isReady())
+                                .as(report.toString())
+                                .isTrue()));
     }
 
     void stop() {
@@ -113,10 +134,10 @@ final class DisasterRig implements AutoCloseable {
     }
 
     String awaitGap() {
-        await("a gap")
-                .atMost(Duration.ofSeconds(40))
-                .until(() ->
-                        wal().status() == Health.Status.DOWN && wal().message().startsWith("Gap: "));
+        await().atMost(Duration.ofSeconds(40)).untilAsserted(() -> {
+            assertThat(wal().message()).startsWith("Gap: ");
+            assertThat(wal().status()).isEqualTo(Health.Status.DOWN);
+        });
         return wal().message();
     }
 

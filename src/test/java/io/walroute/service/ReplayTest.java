@@ -5,9 +5,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.walroute.cli.Cli;
+import io.walroute.cli.EntryPoints;
 import io.walroute.replay.Replay;
 import io.walroute.replay.ReplayRequest;
 import io.walroute.testing.Receiver;
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
 import java.sql.DriverManager;
 import java.time.Duration;
 import java.util.HashMap;
@@ -58,6 +63,9 @@ class ReplayTest {
     private void awaitWebhooks(int count) {
         await().atMost(Duration.ofSeconds(30))
                 .until(() -> rig.receiver.requests().size() >= count);
+        // A change passes the audit log before it is on disk there, and a replay begins with what is on disk.
+        String changes = rig.db.query("SELECT pg_current_wal_lsn()");
+        await().atMost(Duration.ofSeconds(30)).until(() -> rig.slotHasConfirmed(changes));
     }
 
     private static JsonNode event(Receiver.Request request) {
@@ -234,5 +242,56 @@ class ReplayTest {
         assertThat(cancelled.sent()).isLessThan(50);
         assertThatThrownBy(() -> rig.service().replays().cancel(begun.id())).hasMessageContaining("not under way");
         assertThat(awaitEnd(replay("lsn", firstLsn(), "rate", 0)).sent()).isEqualTo(50);
+    }
+
+    // ---------------------------------------------------------------- the command
+
+    private final ByteArrayOutputStream stdout = new ByteArrayOutputStream();
+    private final ByteArrayOutputStream stderr = new ByteArrayOutputStream();
+
+    private int walroute(String... args) {
+        stdout.reset();
+        stderr.reset();
+        return new Cli(
+                        new PrintStream(stdout, true, StandardCharsets.UTF_8),
+                        new PrintStream(stderr, true, StandardCharsets.UTF_8),
+                        rig.environment,
+                        new EntryPoints(null, null, new StoredDeadLetters(), Commands.slots()))
+                .run(args);
+    }
+
+    @Test
+    void the_command_counts_sends_lists_and_says_what_is_wrong() throws Exception {
+        rig.db.execute("INSERT INTO listings(id, price_wei) SELECT g, 1 FROM generate_series(1, 10) g");
+        awaitWebhooks(10);
+        assertThat(walroute("replay", "--lsn", firstLsn(), "--route", "hook", "--dry-run"))
+                .isZero();
+        assertThat(stdout.toString(StandardCharsets.UTF_8)).contains("Would send 10 changes", "hook");
+        assertThat(walroute("replay", "--lsn", firstLsn(), "--route", "hook", "--json"))
+                .isZero();
+        JsonNode replay = ServiceRig.JSON.readTree(stdout.toByteArray());
+        assertThat(replay.path("state").asText()).isEqualTo("done");
+        assertThat(replay.path("sent").asInt()).isEqualTo(10);
+        awaitWebhooks(20);
+        assertThat(walroute("replay", "--list")).isZero();
+        assertThat(stdout.toString(StandardCharsets.UTF_8)).contains("done").contains("100 %");
+
+        assertThat(walroute("replay")).isEqualTo(2);
+        assertThat(stderr.toString(StandardCharsets.UTF_8)).contains("--lsn or --since");
+        assertThat(walroute("replay", "--lsn", "nonsense")).isEqualTo(2);
+        assertThat(stderr.toString(StandardCharsets.UTF_8))
+                .contains("is not an LSN")
+                .hasLineCount(1);
+        assertThat(walroute("replay", "--lsn", "FFFFFFFF/0")).isEqualTo(1);
+        assertThat(stderr.toString(StandardCharsets.UTF_8))
+                .contains("lies past the last")
+                .hasLineCount(1);
+        assertThat(walroute("replay", "--cancel", "77")).isEqualTo(1);
+        assertThat(stderr.toString(StandardCharsets.UTF_8)).contains("no replay 77");
+        rig.stop();
+        assertThat(walroute("replay", "--lsn", "0/1")).isEqualTo(1);
+        assertThat(stderr.toString(StandardCharsets.UTF_8))
+                .contains("Is it running?")
+                .hasLineCount(1);
     }
 }

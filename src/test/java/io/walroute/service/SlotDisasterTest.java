@@ -168,6 +168,7 @@ class SlotDisasterTest {
         rig = new DisasterRig(Map.of());
         startWithOneAudited();
         Server other = rig.server(Map.of());
+        other.execute("CREATE ROLE walroute LOGIN REPLICATION PASSWORD 'secret'");
         other.execute("CREATE TABLE listings(id int PRIMARY KEY, price_wei numeric)");
         rig.address.retarget(other.port());
         rig.address.reset();
@@ -246,6 +247,28 @@ class SlotDisasterTest {
         rig.awaitReady();
         rig.primary.insert(2);
         assertThat(rig.awaitAudited(2).path("id").asText()).startsWith("2-");
+    }
+
+    @Test
+    void a_store_in_the_followed_database_does_not_follow_its_own_notes() throws Exception {
+        rig = new DisasterRig(Map.of("autovacuum", "off"));
+        rig.primary.execute("GRANT CREATE ON SCHEMA public TO walroute");
+        rig.environment.put("WALROUTE_AUDIT_URL", rig.storeInDatabase());
+        rig.environment.put("HEARTBEAT_INTERVAL", "60000");
+        rig.createSlot();
+        rig.startReady();
+        rig.primary.insert(1);
+        await().atMost(Duration.ofSeconds(20))
+                .until(() -> "1".equals(rig.primary.query("SELECT count(*) FROM audit_log")));
+        await().atMost(Duration.ofSeconds(20))
+                .until(() -> rig.primary
+                        .query("SELECT lsn::pg_lsn > (SELECT lsn::pg_lsn FROM audit_log) FROM walroute_slot")
+                        .equals("t"));
+        String[] last = {""};
+        await("the note stays as it is")
+                .atMost(Duration.ofSeconds(20))
+                .pollInterval(Duration.ofSeconds(3))
+                .until(() -> last[0].equals(last[0] = rig.primary.query("SELECT xmin FROM walroute_slot")));
     }
 
     @Test

@@ -182,7 +182,7 @@ class WalConsumerTest {
         try {
             await().until(() -> rig.consumer().status().state() == WalStatus.State.STREAMING);
             rig.db.execute("INSERT INTO t VALUES (1)");
-            await().until(() -> rig.consumer().status().held() == 1);
+            await().until(() -> rig.consumer().status().received() == 1);
             ((WalEndpoint) rig.consumer().getEndpoint()).setDrainTimeout(100);
             rig.consumer().stop();
             rig.consumer().start();
