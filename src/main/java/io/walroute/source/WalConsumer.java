@@ -42,6 +42,8 @@ public class WalConsumer extends DefaultConsumer {
     // One prefix per engine in this JVM: Debezium registers its MBeans under it, and two alive with one prefix hang.
     private static final AtomicInteger ENGINES = new AtomicInteger();
     private static final Duration FIRST_BACKOFF = Duration.ofMillis(250);
+    // A heartbeat that takes longer makes one ask who sends.
+    private static final Duration LATE = Duration.ofSeconds(2);
     // How long a stop waits, behind the drain, for the stream to end. What hangs longer ends with the process.
     private static final Duration CLOSING = Duration.ofSeconds(3);
     private static final Duration STANDBY_POLL = Duration.ofSeconds(1);
@@ -236,10 +238,10 @@ public class WalConsumer extends DefaultConsumer {
             pause(Duration.ofMillis(500));
             return;
         }
+        if (beat.isUnderway() && beat.nanosSinceSend() > LATE.toNanos()) {
+            giveUpIfTheServerDid(life);
+        }
         if (!beat.hasReturned()) {
-            if (beat.nanosSinceSend() > TimeUnit.SECONDS.toNanos(10)) {
-                giveUpIfTheServerDid(life);
-            }
             return;
         }
         // In time: one interval of grace for the next to be sent, another (10 s at least) for it to come back.
@@ -249,7 +251,6 @@ public class WalConsumer extends DefaultConsumer {
                     WalStatus.State.DOWN,
                     "no WAL heartbeat came back for " + TimeUnit.NANOSECONDS.toSeconds(beat.nanosSinceReturn()) + " s: "
                             + life.whatIsHeld());
-            giveUpIfTheServerDid(life);
         } else {
             if (life.walSender == 0) {
                 life.walSender = walSender();
@@ -263,7 +264,10 @@ public class WalConsumer extends DefaultConsumer {
      * all. Time alone proves nothing: behind a large transaction a heartbeat is late, too. So ask who reads the slot.
      */
     private void giveUpIfTheServerDid(Life life) {
-        if (life.walSender != 0 && walSender() != life.walSender) {
+        int now = walSender();
+        if (life.walSender == 0) {
+            life.walSender = now; // a stream may end before its first heartbeat has come back, too
+        } else if (now != life.walSender && !life.ended()) {
             life.giveUp(new IOException("the heartbeat does not come back, and the server has ended the connection"));
         }
     }
@@ -469,7 +473,7 @@ public class WalConsumer extends DefaultConsumer {
         private volatile boolean madeProgress;
         private volatile Throwable cause;
         private volatile Exception gaveUp;
-        // The server's process at the other end, as soon as the first heartbeat has come back; 0 before.
+        // The server's process at the other end, once it is known; 0 before.
         private volatile int walSender;
         private volatile SlotCheck.Obstacle brokenOff;
         // What is announced may be confirmed once that is noted down; the first two belong to the stream's thread.

@@ -1,5 +1,16 @@
 package io.walroute.faults;
 
+import static io.walroute.faults.Moment.ALL_DELIVERED;
+import static io.walroute.faults.Moment.BEFORE_DISPATCH;
+import static io.walroute.faults.Moment.CACHE_NOT_DELIVERED;
+import static io.walroute.faults.Moment.DURING_DRAIN;
+import static io.walroute.faults.Moment.DURING_REDRIVE;
+import static io.walroute.faults.Moment.INTERLEAVED;
+import static io.walroute.faults.Moment.MID_COPY;
+import static io.walroute.faults.Moment.MID_TRANSACTION;
+import static io.walroute.faults.Moment.RANDOM_LOAD;
+import static io.walroute.faults.Moment.WEBHOOK_NOT_DELIVERED;
+
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
@@ -7,35 +18,56 @@ import java.util.Set;
 
 /** One fault at one moment. */
 record Cell(Fault fault, Moment moment) {
-    /** What ends the process or the stream: struck at every moment. The others break a sink, where load is what matters. */
-    private static final Set<Fault> EVERYWHERE =
-            EnumSet.of(Fault.KILL_9, Fault.WALSENDER_TERMINATED, Fault.POSTGRES_CRASH);
-
-    /** A clean stop is already what "during drain" means; held replication is no moment at which it could end in time. */
-    private static final Set<Moment> NOT_FOR_SIGTERM =
-            EnumSet.of(Moment.DURING_DRAIN, Moment.BEFORE_DISPATCH, Moment.ALL_DELIVERED);
-
+    /** The cells that are run, fault by fault. */
     static List<Cell> all() {
         List<Cell> cells = new ArrayList<>();
         for (Fault fault : Fault.values()) {
             for (Moment moment : Moment.values()) {
-                if (isMeant(fault, moment)) {
-                    cells.add(new Cell(fault, moment));
+                var cell = new Cell(fault, moment);
+                if (cell.isRun()) {
+                    cells.add(cell);
                 }
             }
         }
         return cells;
     }
 
-    private static boolean isMeant(Fault fault, Moment moment) {
-        if (moment == Moment.RANDOM_LOAD || EVERYWHERE.contains(fault)) {
-            return true;
-        }
+    /** Under load everything; what ends the process or the stream at every moment; what breaks a sink where that matters. */
+    boolean isRun() {
+        return moment == RANDOM_LOAD || moments(fault).contains(moment);
+    }
+
+    private static Set<Moment> moments(Fault fault) {
         return switch (fault) {
-            case SIGTERM -> !NOT_FOR_SIGTERM.contains(moment);
-            case NETWORK_CUT -> moment == Moment.MID_COPY || moment == Moment.INTERLEAVED;
-            case REDIS_KILLED, REDIS_BLACK_HOLE -> moment == Moment.DURING_DRAIN || moment == Moment.DURING_REDRIVE;
-            default -> false;
+            case KILL_9, WALSENDER_TERMINATED, POSTGRES_CRASH -> EnumSet.allOf(Moment.class);
+            case SIGTERM ->
+                EnumSet.of(
+                        WEBHOOK_NOT_DELIVERED,
+                        CACHE_NOT_DELIVERED,
+                        MID_COPY,
+                        MID_TRANSACTION,
+                        INTERLEAVED,
+                        DURING_REDRIVE);
+            case NETWORK_CUT -> EnumSet.of(ALL_DELIVERED, MID_COPY, INTERLEAVED);
+            case REDIS_KILLED, REDIS_BLACK_HOLE, RECEIVER_DOWN -> EnumSet.of(DURING_DRAIN, DURING_REDRIVE);
+            case RECEIVER_500 -> EnumSet.of(DURING_REDRIVE);
+            case DISK_FULL -> EnumSet.of(MID_TRANSACTION, DURING_REDRIVE);
+            default -> EnumSet.noneOf(Moment.class);
+        };
+    }
+
+    /** Whether the fault can strike at the moment at all: not where the moment is made of the same thing. */
+    boolean isPossible() {
+        return switch (moment) {
+            // Nothing can drain while the stream is held, and a drain is what SIGTERM begins.
+            case BEFORE_DISPATCH, ALL_DELIVERED ->
+                fault != Fault.SIGTERM
+                        && fault != Fault.NETWORK_BLACK_HOLE
+                        && !(fault == Fault.NETWORK_CUT && moment == BEFORE_DISPATCH);
+            case DURING_DRAIN -> fault != Fault.SIGTERM;
+            case WEBHOOK_NOT_DELIVERED -> !fault.name().startsWith("RECEIVER_");
+            case CACHE_NOT_DELIVERED -> !fault.name().startsWith("REDIS_");
+            default -> true;
         };
     }
 

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import java.time.Duration;
+import java.util.Set;
 import org.junit.jupiter.api.DisplayNameGeneration;
 import org.junit.jupiter.api.DisplayNameGenerator.ReplaceUnderscores;
 import org.junit.jupiter.api.Tag;
@@ -17,7 +18,7 @@ class EmptiedCacheTest {
     void an_emptied_redis_is_noticed_and_said() throws Exception {
         var world = new World(false);
         try {
-            world.begin(1, false);
+            world.begin(1, Set.of(Fault.REDIS_KILLED));
             world.workload.mixed(20);
             await().atMost(Duration.ofSeconds(30))
                     .until(() -> !world.redis().keys("f_*").isEmpty());

@@ -1,9 +1,11 @@
 package io.walroute.faults;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assumptions.assumeThat;
 import static org.awaitility.Awaitility.await;
 
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.concurrent.TimeUnit;
@@ -132,6 +134,9 @@ enum Fault {
     DISK_FULL("disk full (audit file)", true) {
         @Override
         void strike(World world) throws Exception {
+            assumeThat(Path.of("/usr/bin/prlimit"))
+                    .as("limits a running process's files")
+                    .isExecutable();
             // No file of the process may grow: what a full disk says, without filling one.
             World.run("prlimit", "--pid", Long.toString(world.service.pid()), "--fsize=4096:unlimited");
             await("the fault bites").atMost(Duration.ofSeconds(20)).until(() -> !world.service.isReady());

@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -56,7 +57,7 @@ class KillMatrixTest {
         long begun = System.nanoTime();
         System.out.println("Kill matrix, " + cell.title() + ", seed " + seed);
         try {
-            world.begin(seed, cell.fault().movesTheClock());
+            world.begin(seed, Set.of(cell.fault()));
             world.workload.mixed(20);
             cell.moment().arrange(world);
             cell.fault().strike(world);

@@ -4,6 +4,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Collection;
+import java.util.Locale;
+import java.util.function.ToLongFunction;
 
 /** The matrix's results as a table of the README, between two marks. */
 final class MatrixTable {
@@ -26,19 +28,61 @@ final class MatrixTable {
                     repeated + other.repeated);
         }
 
-        private String line() {
-            return "| " + cell.fault().title + " | " + cell.moment().title + " | " + runs + " | " + changes + " | "
-                    + lost + " | " + reordered + " | " + repeated + " |\n";
+        private String figures() {
+            return lost + " / " + reordered + " / " + repeated + (runs > 1 ? " (" + runs + " runs)" : "");
         }
     }
 
     private MatrixTable() {}
 
+    /** Empty: not run. */
     static String markdown(Collection<Row> rows) {
-        var text = new StringBuilder("| fault | moment | runs | changes | lost | reordered | repeated webhooks |\n"
-                + "|---|---|--:|--:|--:|--:|--:|\n");
-        rows.forEach(row -> text.append(row.line()));
-        return text.toString();
+        var text = new StringBuilder("| fault, moment: lost / reordered / repeated |");
+        for (Moment moment : Moment.values()) {
+            text.append(' ').append(moment.title).append(" |");
+        }
+        text.append("\n|---|").append("---|".repeat(Moment.values().length)).append('\n');
+        for (Fault fault : Fault.values()) {
+            text.append("| ").append(fault.title).append(" |");
+            for (Moment moment : Moment.values()) {
+                text.append(figures(new Cell(fault, moment), rows));
+            }
+            text.append('\n');
+        }
+        return text.append('\n').append(sum(rows)).append('\n').toString();
+    }
+
+    private static String figures(Cell cell, Collection<Row> rows) {
+        return rows.stream()
+                .filter(row -> row.cell.equals(cell))
+                .findFirst()
+                .map(row -> " " + row.figures() + " |")
+                .orElse(cell.isPossible() ? " |" : " n/a |");
+    }
+
+    private static String sum(Collection<Row> rows) {
+        return String.format(
+                Locale.ROOT,
+                "In all: %,d cells, %,d runs, %,d changes, %,d lost, %,d reordered. n/a: the moment is made of that fault.",
+                rows.size(),
+                sum(rows, Row::runs),
+                sum(rows, Row::changes),
+                sum(rows, Row::lost),
+                sum(rows, Row::reordered));
+    }
+
+    private static long sum(Collection<Row> rows, ToLongFunction<Row> figure) {
+        return rows.stream().mapToLong(figure).sum();
+    }
+
+    /** What a README says of a cell. */
+    static String figures(String readme, Cell cell) {
+        String table = readme.substring(readme.indexOf(BEGIN), readme.indexOf(END));
+        return table.lines()
+                .filter(line -> line.startsWith("| " + cell.fault().title + " |"))
+                .map(line -> line.split("\\|", -1)[cell.moment().ordinal() + 2].strip())
+                .findFirst()
+                .orElse("no line");
     }
 
     static void write(Path readme, Collection<Row> rows) throws IOException {

@@ -35,7 +35,7 @@ enum Moment {
             world.toPostgres.heal();
         }
     },
-    ONE_SINK_DELIVERED("one sink delivered, another not") {
+    WEBHOOK_NOT_DELIVERED("frame delivered, webhook not") {
         @Override
         void arrange(World world) throws Exception {
             world.ledger.mode(Ledger.Mode.HOLD);
@@ -48,6 +48,20 @@ enum Moment {
         @Override
         void release(World world) {
             world.ledger.mode(Ledger.Mode.OK);
+        }
+    },
+    CACHE_NOT_DELIVERED("webhook delivered, cache not") {
+        @Override
+        void arrange(World world) throws Exception {
+            world.toRedis.blackHole();
+            int before = world.ledger.count();
+            world.workload.mixed(30);
+            until("webhooks are out", () -> world.ledger.count() > before + 20);
+        }
+
+        @Override
+        void release(World world) {
+            world.toRedis.heal();
         }
     },
     ALL_DELIVERED("all delivered, not acknowledged") {
@@ -63,14 +77,15 @@ enum Moment {
 
         @Override
         void release(World world) {
+            world.toPostgres.reset(); // or the acknowledgement that was held would arrive after all
             world.toPostgres.heal();
         }
     },
     MID_COPY("in the middle of a COPY") {
         @Override
         void arrange(World world) throws Exception {
-            world.workload.copy(20_000);
-            until("the COPY is under way", () -> world.auditCount("audit_log") > 2_000);
+            world.workload.copy(10_000, 500);
+            until("the COPY into a table with webhooks is under way", () -> world.auditCount("audit_log") > 10_200);
         }
     },
     MID_TRANSACTION("in the middle of a 200,000-row transaction") {
@@ -83,8 +98,13 @@ enum Moment {
     INTERLEAVED("between interleaved transactions") {
         @Override
         void arrange(World world) throws Exception {
-            world.workload.interleaved(1_500);
-            until("they are under way", () -> world.auditCount("audit_log") > 300);
+            world.workload.beginInterleaved(1_500);
+            until("the first is under way", () -> world.auditCount("audit_log") > 300);
+        }
+
+        @Override
+        void release(World world) throws Exception {
+            world.workload.endInterleaved();
         }
     },
     DURING_DRAIN("during drain") {

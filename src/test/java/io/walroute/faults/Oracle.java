@@ -254,12 +254,15 @@ final class Oracle {
 
     // ---------------------------------------------------------------- webhooks and frames
 
-    /** Every change came, and the first coming of each lies behind that of every earlier change of its row. */
+    /** Every change came and nothing else did, and the first coming of each lies behind that of every earlier change of its row. */
     private void arrival(String where, List<Audited> audit, List<String> arrived, boolean hadGap) {
         Map<String, Integer> first = new HashMap<>();
         for (int i = 0; i < arrived.size(); i++) {
             first.putIfAbsent(arrived.get(i), i);
         }
+        Set<String> invented = new LinkedHashSet<>(arrived);
+        audit.forEach(a -> invented.remove(a.eventId));
+        invented.forEach(id -> lose(where + " got " + id + ", which was never committed"));
         Map<String, Integer> lastOfKey = new HashMap<>();
         Map<String, Integer> lastOfTable = new HashMap<>();
         Map<String, Integer> lastTruncate = new HashMap<>();

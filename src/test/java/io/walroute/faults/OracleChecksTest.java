@@ -158,6 +158,12 @@ class OracleChecksTest {
     }
 
     @Test
+    void a_webhook_of_a_change_that_was_never_committed_is_wrong() throws Exception {
+        webhooks.add("e9");
+        assertThat(judge().lost()).isEqualTo(1);
+    }
+
+    @Test
     void a_frame_that_is_missing_is_lost_unless_a_gap_was_told() throws Exception {
         frames.remove("e3");
         assertThat(judge().lost()).isEqualTo(1);

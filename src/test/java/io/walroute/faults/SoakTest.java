@@ -9,6 +9,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
@@ -35,7 +36,7 @@ class SoakTest {
         Map<Fault, Integer> struck = new TreeMap<>();
         var world = new World(true);
         try {
-            world.begin(seed, false);
+            world.begin(seed, Set.copyOf(faults));
             world.workload.start(100);
             long end = System.nanoTime() + time.toNanos();
             while (System.nanoTime() < end) {

@@ -29,6 +29,7 @@ final class Workload {
     private final long seed;
     private final AtomicBoolean running = new AtomicBoolean();
     private final List<Thread> writers = new ArrayList<>();
+    private final List<Connection> open = new ArrayList<>();
     private int bursts;
 
     Workload(String jdbcUrl, long seed) {
@@ -141,10 +142,7 @@ final class Workload {
                 c.commit();
             }
         } catch (SQLException e) {
-            if (c.isClosed()
-                    || e.getSQLState() == null
-                    || e.getSQLState().startsWith("08")
-                    || e.getSQLState().startsWith("57")) {
+            if (c.isClosed() || isAway(e)) {
                 throw e;
             }
             c.rollback(); // a key that is taken, or a deadlock: then nothing of it may arrive
@@ -175,17 +173,25 @@ final class Workload {
         }
     }
 
-    /** One COPY: all rows of a page share an LSN. */
-    void copy(int rows) throws Exception {
+    /** One transaction of three COPYs, of which the middle one's rows have webhooks: all rows of a page share an LSN. */
+    void copy(int rowsBeforeAndAfter, int rows) throws Exception {
         long from = System.nanoTime() >>> 8;
         try (Connection c = connect()) {
+            c.setAutoCommit(false);
             CopyManager copy = c.unwrap(PGConnection.class).getCopyAPI();
-            var text = new StringBuilder();
-            for (int i = 0; i < rows; i++) {
-                text.append(from + i).append('\t').append(i).append("\tcopied\n");
-            }
-            copy.copyIn("COPY " + BIG + " FROM STDIN", new java.io.StringReader(text.toString()));
+            copy(copy, BIG, from, rowsBeforeAndAfter);
+            copy(copy, "f_full", from, rows);
+            copy(copy, BIG, from + rowsBeforeAndAfter, rowsBeforeAndAfter);
+            c.commit();
         }
+    }
+
+    private static void copy(CopyManager copy, String table, long from, int rows) throws Exception {
+        var text = new StringBuilder();
+        for (int i = 0; i < rows; i++) {
+            text.append(from + i).append('\t').append(i).append("\tcopied\n");
+        }
+        copy.copyIn("COPY " + table + " FROM STDIN", new java.io.StringReader(text.toString()));
     }
 
     /** One transaction of so many rows. */
@@ -198,34 +204,50 @@ final class Workload {
         }
     }
 
-    /** Three long transactions, with small ones committed between their statements. */
-    void interleaved(int rowsEach) throws SQLException {
-        List<Connection> open = new ArrayList<>();
+    /**
+     * Three long transactions, with small ones committed between their statements. When this returns the first has committed,
+     * the others are open and have written; {@link #endInterleaved} commits them.
+     */
+    void beginInterleaved(int rowsEach) throws SQLException {
         long from = System.nanoTime() >>> 8;
-        try {
+        for (int i = 0; i < 3; i++) {
+            Connection c = connect();
+            c.setAutoCommit(false);
+            open.add(c);
+        }
+        for (int part = 0; part < 10; part++) {
             for (int i = 0; i < 3; i++) {
-                Connection c = connect();
-                c.setAutoCommit(false);
-                open.add(c);
-            }
-            for (int part = 0; part < 10; part++) {
-                for (int i = 0; i < 3; i++) {
-                    long first = from + i * 10_000_000L + part * 100_000L;
-                    try (var s = open.get(i).createStatement()) {
-                        s.execute("INSERT INTO " + BIG + " SELECT " + first + " + g, g, 'long' FROM generate_series(1, "
-                                + rowsEach / 10 + ") g");
-                    }
+                long first = from + i * 10_000_000L + part * 100_000L;
+                try (var s = open.get(i).createStatement()) {
+                    s.execute("INSERT INTO " + BIG + " SELECT " + first + " + g, g, 'long' FROM generate_series(1, "
+                            + rowsEach / 10 + ") g");
                 }
-                mixed(4);
             }
-            for (Connection c : open) {
+            mixed(4);
+        }
+        open.get(0).commit();
+        mixed(2);
+    }
+
+    /** A server that crashed meanwhile has rolled the open ones back: then nothing of them may arrive. */
+    void endInterleaved() throws SQLException {
+        for (Connection c : open) {
+            try (c) {
                 c.commit();
                 mixed(2);
-            }
-        } finally {
-            for (Connection c : open) {
-                c.close();
+            } catch (SQLException e) {
+                if (!isAway(e)) {
+                    throw e;
+                }
             }
         }
+        open.clear();
+        mixed(2);
+    }
+
+    private static boolean isAway(SQLException e) {
+        return e.getSQLState() == null
+                || e.getSQLState().startsWith("08")
+                || e.getSQLState().startsWith("57");
     }
 }

@@ -19,10 +19,10 @@ import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.Stream;
 
 /**
@@ -79,8 +79,8 @@ final class World implements AutoCloseable, Oracle.Evidence {
     // ---------------------------------------------------------------- one cell
 
     /** Everything new and empty, and the service ready. */
-    void begin(long seed, boolean clockJumps) throws Exception {
-        jvmOptions = clockJumps ? ClockAgent.jvmOptions(folder) : List.of();
+    void begin(long seed, Set<Fault> faults) throws Exception {
+        jvmOptions = faults.stream().anyMatch(Fault::movesTheClock) ? ClockAgent.jvmOptions(folder) : List.of();
         cell = Files.createDirectories(folder.resolve("cell" + ++cells));
         database = "cell" + cells;
         starts = 0;
@@ -96,6 +96,8 @@ final class World implements AutoCloseable, Oracle.Evidence {
         toReceiver = new FaultProxy(ledger.port());
         workload = new Workload(postgres.jdbcUrl(database), seed);
         environment = environment();
+        // Short where it is to strike: a loaded machine alone is slow enough for a false alarm.
+        environment.put("WAL_SENDER_TIMEOUT", faults.contains(Fault.NETWORK_BLACK_HOLE) ? "3000" : "30000");
         startService();
         follower = new Follower(Integer.parseInt(environment.get("WEBSOCKET_PORT")), "f");
         await().until(follower::isLive);
@@ -113,7 +115,6 @@ final class World implements AutoCloseable, Oracle.Evidence {
         env.put("WALROUTE_HOOK_MARKETPLACE_ALLOW_NETWORKS", "127.0.0.0/8");
         env.put("WALROUTE_AUDIT_URL", "jdbc:sqlite:" + cell.resolve("walroute.db"));
         env.put("HEARTBEAT_INTERVAL", "1000");
-        env.put("WAL_SENDER_TIMEOUT", "3000");
         env.put("WALROUTE_ROUTES", routes().toString());
         env.put("CLOCK_OFFSET_FILE", clockFile().toString());
         return env;
@@ -208,13 +209,17 @@ final class World implements AutoCloseable, Oracle.Evidence {
         toReceiver.close();
         ledger.close();
         await().atMost(LONG).ignoreExceptions().until(() -> {
-            execute("DROP DATABASE IF EXISTS nothing");
             query("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = '" + slot()
                     + "'");
             query("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = '" + database
                     + "' AND NOT active");
             return "0".equals(query("SELECT count(*) FROM pg_replication_slots WHERE database = '" + database + "'"));
         });
+        workload.stop();
+        try (Connection c = DriverManager.getConnection(postgres.jdbcUrl("postgres"));
+                var s = c.createStatement()) {
+            s.execute("DROP DATABASE " + database + " WITH (FORCE)");
+        }
         TemporaryFolder.delete(cell);
     }
 
@@ -340,11 +345,9 @@ final class World implements AutoCloseable, Oracle.Evidence {
         assertThat(process.waitFor()).as(String.join(" ", command)).isZero();
     }
 
-    List<String> terminateWalSender() throws SQLException {
-        List<String> ended = new ArrayList<>();
-        ended.add(query("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = '" + slot()
-                + "' AND active"));
-        return ended;
+    void terminateWalSender() throws SQLException {
+        query("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = '" + slot()
+                + "' AND active");
     }
 
     @Override

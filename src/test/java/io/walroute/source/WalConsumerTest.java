@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 import io.walroute.change.ChangeEvent;
 import io.walroute.change.Operation;
 import io.walroute.change.Settlement;
+import io.walroute.testing.FaultProxy;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -118,6 +119,25 @@ class WalConsumerTest {
         await().atMost(Duration.ofSeconds(60))
                 .until(() -> changes.stream().map(ChangeEvent::id).distinct().count() == 3000);
         assertThat(rig.consumer().status().restarts()).isGreaterThanOrEqualTo(1);
+    }
+
+    @Test
+    void a_stream_that_postgresql_has_ended_without_a_word_is_begun_again() throws Exception {
+        rig.proxy = new FaultProxy(rig.db.port());
+        rig.walSenderTimeoutMillis = 1_000;
+        rig.start();
+        rig.make(1, "INSERT INTO listings(title) VALUES ('before')");
+        rig.proxy.holdToServerOf("replication\0database"); // no sign of life gets through: the walsender gives up
+        await().atMost(Duration.ofSeconds(30))
+                .until(() -> "f"
+                        .equals(rig.db.query(
+                                "SELECT active FROM pg_replication_slots WHERE slot_name='" + rig.slot + "'")));
+        rig.proxy.heal();
+        rig.db.execute("INSERT INTO listings(title) VALUES ('after')");
+        await().atMost(Duration.ofSeconds(30))
+                .until(() ->
+                        changes.stream().anyMatch(e -> "after".equals(e.newRow().get("title"))));
+        assertThat(rig.consumer().status().restarts()).isPositive();
     }
 
     @Test

@@ -3,6 +3,7 @@ package io.walroute.source;
 import static org.awaitility.Awaitility.await;
 
 import io.walroute.change.ChangeEvent;
+import io.walroute.testing.FaultProxy;
 import io.walroute.testing.Postgres;
 import java.time.Duration;
 import java.util.List;
@@ -18,6 +19,10 @@ import org.apache.camel.impl.DefaultCamelContext;
 final class WalRig implements AutoCloseable {
     final Postgres.Database db;
     final String slot;
+    /** Between the source and PostgreSQL if set before the start. */
+    FaultProxy proxy;
+
+    long walSenderTimeoutMillis = 60_000;
     final List<ChangeEvent> changes = new CopyOnWriteArrayList<>();
     final List<Map<String, Object>> headers = new CopyOnWriteArrayList<>();
     private CamelContext camel;
@@ -58,8 +63,9 @@ final class WalRig implements AutoCloseable {
         camel = new DefaultCamelContext();
         WalComponent wal = new WalComponent();
         var c = wal.getConfiguration();
-        c.setDatabaseHostname(db.host());
-        c.setDatabasePort(db.port());
+        c.setDatabaseHostname(proxy == null ? db.host() : "127.0.0.1");
+        c.setDatabasePort(proxy == null ? db.port() : proxy.port());
+        c.setDatabaseSslmode("disable");
         c.setDatabaseDbname(db.name());
         c.setDatabaseUser(user);
         c.setDatabasePassword(password);
@@ -70,7 +76,7 @@ final class WalRig implements AutoCloseable {
             @Override
             public void configure() {
                 errorHandler(noErrorHandler());
-                from("wal:test?walHeartbeat=2000&maxBackoff=1000")
+                from("wal:test?walHeartbeat=2000&maxBackoff=1000&walSenderTimeout=" + walSenderTimeoutMillis)
                         .routeId("source")
                         .process(processor);
             }
@@ -112,6 +118,9 @@ final class WalRig implements AutoCloseable {
     public void close() {
         if (camel != null) {
             camel.stop();
+        }
+        if (proxy != null) {
+            proxy.close();
         }
     }
 }
