@@ -5,9 +5,11 @@ import static org.awaitility.Awaitility.await;
 import io.walroute.change.ChangeEvent;
 import io.walroute.testing.Postgres;
 import java.time.Duration;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.stream.Collectors;
 import org.apache.camel.CamelContext;
 import org.apache.camel.Exchange;
 import org.apache.camel.Processor;
@@ -22,7 +24,7 @@ final class WalRig implements AutoCloseable {
     final List<Map<String, Object>> headers = new CopyOnWriteArrayList<>();
     private CamelContext camel;
     private int port;
-    private String options = "walHeartbeat=2000&maxBackoff=1000";
+    private final Map<String, Object> options = new LinkedHashMap<>(Map.of("walHeartbeat", 2_000, "maxBackoff", 1_000));
 
     /** @param ddl run before the slot is made, so that nothing of it arrives */
     WalRig(String... ddl) {
@@ -52,9 +54,9 @@ final class WalRig implements AutoCloseable {
         return this;
     }
 
-    /** Further options of the endpoint, as in a URI; takes effect with the next start. */
-    WalRig options(String more) {
-        options += "&" + more;
+    /** One of the endpoint's; takes effect with the next start. */
+    WalRig option(String name, Object value) {
+        options.put(name, value);
         return this;
     }
 
@@ -91,11 +93,17 @@ final class WalRig implements AutoCloseable {
             @Override
             public void configure() {
                 errorHandler(noErrorHandler());
-                from("wal:test?" + options).routeId("source").process(processor);
+                from("wal:test?" + uriOptions()).routeId("source").process(processor);
             }
         });
         camel.start();
         return this;
+    }
+
+    private String uriOptions() {
+        return options.entrySet().stream()
+                .map(each -> each.getKey() + "=" + each.getValue())
+                .collect(Collectors.joining("&"));
     }
 
     void collect(Exchange exchange) {
