@@ -41,6 +41,17 @@ class SlowSinkTest {
         proxy.close();
     }
 
+    /** A status every 5 s would be too late. */
+    @Test
+    void signs_of_life_come_in_time_whatever_interval_was_asked_for() throws Exception {
+        var released = new CountDownLatch(1);
+        rig.option("statusUpdateIntervalMs", 5_000).start(e -> {
+            rig.collect(e);
+            released.await();
+        });
+        assertThatNothingEnds(1, released::countDown);
+    }
+
     @Test
     void a_stream_that_is_held_back_by_its_route_goes_on_giving_signs_of_life() throws Exception {
         var released = new CountDownLatch(1);
