@@ -52,6 +52,8 @@ public class WalConsumer extends DefaultConsumer {
     private static final Duration CLOSING = Duration.ofSeconds(3);
     private static final Duration STANDBY_POLL = Duration.ofSeconds(1);
 
+    private static final String STATUS_INTERVAL = "status.update.interval.ms";
+
     private final WalEndpoint endpoint;
     private final Object wakeUp = new Object();
     private volatile boolean stopping;
@@ -322,10 +324,18 @@ public class WalConsumer extends DefaultConsumer {
         String unique = settings.getProperty("topic.prefix") + ENGINES.incrementAndGet();
         settings.setProperty("topic.prefix", unique);
         settings.setProperty("name", unique);
+        settings.setProperty(STATUS_INTERVAL, Long.toString(statusInterval(settings.getProperty(STATUS_INTERVAL))));
         String options = settings.getProperty("driver.options", "");
         settings.setProperty(
                 "driver.options", (options + " -c wal_sender_timeout=" + endpoint.getWalSenderTimeout()).strip());
         return settings;
+    }
+
+    /** Several in each wal_sender_timeout: a held-back stream shows by nothing else that it lives. */
+    private long statusInterval(String asked) {
+        long interval = Long.parseLong(asked);
+        long timeout = endpoint.getWalSenderTimeout();
+        return timeout <= 0 ? interval : Math.max(1, Math.min(interval, timeout / 4)); // 0 is no timeout
     }
 
     private Optional<SlotCheck.Obstacle> check() {

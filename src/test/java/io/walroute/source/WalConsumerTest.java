@@ -24,6 +24,8 @@ class WalConsumerTest {
     private WalRig rig;
     private List<ChangeEvent> changes;
 
+    private FaultProxy proxy;
+
     @BeforeEach
     void publish() {
         rig = new WalRig("CREATE TABLE listings(id bigserial PRIMARY KEY, title text, price numeric DEFAULT 7)");
@@ -123,16 +125,16 @@ class WalConsumerTest {
 
     @Test
     void a_stream_that_postgresql_has_ended_without_a_word_is_begun_again() throws Exception {
-        rig.proxy = new FaultProxy(rig.db.port());
-        rig.walSenderTimeoutMillis = 1_000;
+        proxy = new FaultProxy(rig.db.port());
+        rig.through(proxy.port()).option("walSenderTimeout", 1_000);
         rig.start();
         rig.make(1, "INSERT INTO listings(title) VALUES ('before')");
-        rig.proxy.holdToServerOf("replication\0database"); // no sign of life gets through: the walsender gives up
+        proxy.holdToServerOf("replication\0database"); // no sign of life gets through: the walsender gives up
         await().atMost(Duration.ofSeconds(30))
                 .until(() -> "f"
                         .equals(rig.db.query(
                                 "SELECT active FROM pg_replication_slots WHERE slot_name='" + rig.slot + "'")));
-        rig.proxy.heal();
+        proxy.heal();
         rig.db.execute("INSERT INTO listings(title) VALUES ('after')");
         await().atMost(Duration.ofSeconds(30))
                 .until(() ->
