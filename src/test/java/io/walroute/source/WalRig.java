@@ -8,6 +8,8 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.apache.camel.CamelContext;
 import org.apache.camel.Exchange;
 import org.apache.camel.Processor;
@@ -21,29 +23,54 @@ final class WalRig implements AutoCloseable {
     final List<ChangeEvent> changes = new CopyOnWriteArrayList<>();
     final List<Map<String, Object>> headers = new CopyOnWriteArrayList<>();
     private CamelContext camel;
+    private int port;
+    private String options = "walHeartbeat=2000&maxBackoff=1000";
 
     /** @param ddl run before the slot is made, so that nothing of it arrives */
     WalRig(String... ddl) {
-        db = Postgres.newDatabase();
+        this(Postgres.newDatabase(), ddl);
+    }
+
+    /** On any server's database, which has no publication yet. */
+    WalRig(Postgres.Database db, String... ddl) {
+        this.db = db;
         slot = "slot_" + db.name();
+        port = db.port();
         db.execute(ddl);
         db.execute(
                 "CREATE PUBLICATION pub FOR ALL TABLES WITH (publish_via_partition_root = true)",
                 "SELECT pg_create_logical_replication_slot('" + slot + "', 'pgoutput')");
     }
 
-    private WalRig(Postgres.Database db, String slot) {
+    private WalRig(String slot, Postgres.Database db) {
         this.db = db;
         this.slot = slot;
+        port = db.port();
+    }
+
+    /** The source, and only that, comes to the server by this port of 127.0.0.1: a proxy's. */
+    WalRig through(int port) {
+        this.port = port;
+        return this;
+    }
+
+    /** Further options of the endpoint, as in a URI; takes effect with the next start. */
+    WalRig options(String more) {
+        for (String option : more.split("&")) {
+            String name = option.substring(0, option.indexOf('=') + 1);
+            options = Stream.concat(Stream.of(options.split("&")).filter(o -> !o.startsWith(name)), Stream.of(option))
+                    .collect(Collectors.joining("&"));
+        }
+        return this;
     }
 
     static WalRig on(Postgres.Database db, String slot) {
-        return new WalRig(db, slot);
+        return new WalRig(slot, db);
     }
 
     /** Another one on the same database and slot. */
     static WalRig standbyOf(WalRig first) {
-        return new WalRig(first.db, first.slot);
+        return new WalRig(first.slot, first.db);
     }
 
     WalRig start() throws Exception {
@@ -59,7 +86,7 @@ final class WalRig implements AutoCloseable {
         WalComponent wal = new WalComponent();
         var c = wal.getConfiguration();
         c.setDatabaseHostname(db.host());
-        c.setDatabasePort(db.port());
+        c.setDatabasePort(port);
         c.setDatabaseDbname(db.name());
         c.setDatabaseUser(user);
         c.setDatabasePassword(password);
@@ -70,9 +97,7 @@ final class WalRig implements AutoCloseable {
             @Override
             public void configure() {
                 errorHandler(noErrorHandler());
-                from("wal:test?walHeartbeat=2000&maxBackoff=1000")
-                        .routeId("source")
-                        .process(processor);
+                from("wal:test?" + options).routeId("source").process(processor);
             }
         });
         camel.start();
@@ -98,6 +123,17 @@ final class WalRig implements AutoCloseable {
 
     CamelContext camel() {
         return camel;
+    }
+
+    /** Ends the walsender as an administrator does; says whether there was one. */
+    boolean terminateWalsender() {
+        return db.query("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name='" + slot
+                        + "' AND active_pid IS NOT NULL")
+                != null;
+    }
+
+    void awaitStreaming() {
+        await().atMost(Duration.ofSeconds(60)).until(() -> consumer().status().state() == WalStatus.State.STREAMING);
     }
 
     /** Whether the slot has confirmed everything that is in the WAL now. */
