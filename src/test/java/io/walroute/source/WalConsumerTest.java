@@ -35,6 +35,9 @@ class WalConsumerTest {
     @AfterEach
     void stop() {
         rig.close();
+        if (proxy != null) {
+            proxy.close();
+        }
     }
 
     @Test
