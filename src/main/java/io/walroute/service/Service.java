@@ -25,6 +25,7 @@ import io.walroute.notify.NotifySettings;
 import io.walroute.replay.Replays;
 import io.walroute.settings.Settings;
 import io.walroute.settings.SettingsException;
+import io.walroute.source.StopMark;
 import io.walroute.source.TextConverter;
 import io.walroute.source.WalComponent;
 import io.walroute.source.WalConsumer;
@@ -63,6 +64,8 @@ import org.slf4j.LoggerFactory;
  */
 public final class Service implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Service.class);
+
+    private static final String STOP_MARK = "stopped_within";
 
     private final Settings settings;
     private final Main main = new Main();
@@ -191,6 +194,18 @@ public final class Service implements AutoCloseable {
         c.setPublicationName(settings.publicationName());
         c.setPollIntervalMs(settings.pollInterval().toMillis());
         wal.setSlotCheck(guard);
+        wal.setStopMarks(new StopMark.Keeper() {
+            @Override
+            public StopMark last() throws SQLException {
+                String text = store.meta(STOP_MARK);
+                return text == null ? null : StopMark.parse(text);
+            }
+
+            @Override
+            public void keep(StopMark mark) throws SQLException {
+                store.setMeta(STOP_MARK, mark.toText());
+            }
+        });
         wal.setEndpointDefaults(endpoint -> {
             endpoint.setMaxInFlight(settings.maxInFlight());
             endpoint.setMaxInFlightBytes(settings.maxInFlightBytes());

@@ -85,6 +85,11 @@ final class Ledger {
         return entries.isEmpty();
     }
 
+    /** Whether all that was submitted is settled; for whoever owns it after the stream's end. */
+    boolean isSettled() {
+        return failure.get() == null && entries.stream().allMatch(entry -> entry.holds.get() == 0);
+    }
+
     int held() {
         return held;
     }

@@ -26,6 +26,7 @@ public class WalComponent extends DebeziumComponent<PostgresConnectorEmbeddedDeb
     private PostgresConnectorEmbeddedDebeziumConfiguration configuration = new WalConfiguration();
     private volatile Epochs epochs = Epochs.all(1);
     private SlotCheck slotCheck;
+    private StopMark.Keeper stopMarks;
     private Consumer<WalEndpoint> endpointDefaults = endpoint -> {};
 
     @Override
@@ -85,6 +86,15 @@ public class WalComponent extends DebeziumComponent<PostgresConnectorEmbeddedDeb
      */
     public void setEpochs(Epochs epochs) {
         this.epochs = epochs;
+    }
+
+    StopMark.Keeper getStopMarks() {
+        return stopMarks;
+    }
+
+    /** Where it is kept how far a stop came inside a transaction; null (the default): nowhere, and such a one is repeated whole. */
+    public void setStopMarks(StopMark.Keeper stopMarks) {
+        this.stopMarks = stopMarks;
     }
 
     SlotCheck getSlotCheck() {

@@ -10,9 +10,13 @@ import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Deque;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Properties;
 import java.util.Set;
@@ -48,6 +52,8 @@ public class WalConsumer extends DefaultConsumer {
     private static final Duration CLOSING = Duration.ofSeconds(3);
     private static final Duration STANDBY_POLL = Duration.ofSeconds(1);
 
+    private static final String STATUS_INTERVAL = "status.update.interval.ms";
+
     private final WalEndpoint endpoint;
     private final Object wakeUp = new Object();
     private volatile boolean stopping;
@@ -60,6 +66,9 @@ public class WalConsumer extends DefaultConsumer {
     private volatile Instant since = Instant.now();
     private volatile long restarts;
     private volatile long received;
+    private volatile long passedOver;
+    // What streams before settled and PostgreSQL sends again; the supervisor's.
+    private List<StopMark> carriedOver = List.of();
 
     WalConsumer(WalEndpoint endpoint, Processor processor) {
         super(endpoint, processor);
@@ -133,6 +142,7 @@ public class WalConsumer extends DefaultConsumer {
     }
 
     private void supervise() {
+        carriedOver = keptMark();
         Duration backoff = FIRST_BACKOFF;
         while (!hasEnded()) {
             try {
@@ -175,6 +185,17 @@ public class WalConsumer extends DefaultConsumer {
         }
     }
 
+    private List<StopMark> keptMark() {
+        StopMark.Keeper keeper = endpoint.getComponent().getStopMarks();
+        try {
+            StopMark mark = keeper == null ? null : keeper.last();
+            return mark == null ? List.of() : List.of(mark);
+        } catch (Exception e) {
+            LOG.warn("How far the last stop came can't be read, so what it settled may be sent again: {}", line(e));
+            return List.of();
+        }
+    }
+
     private Duration next(Duration backoff) {
         Duration doubled = backoff.multipliedBy(2);
         Duration longest = Duration.ofMillis(endpoint.getMaxBackoff());
@@ -204,7 +225,7 @@ public class WalConsumer extends DefaultConsumer {
             heartbeat = beat;
             var reader = new DebeziumReader(endpoint.getComponent().getEpochs(), catalog, excluded());
             var stream = new DebeziumStream(engineSettings(), reader);
-            var begun = new Life(stream);
+            var begun = new Life(stream, carriedOver);
             stream.start(begun);
             life = begun; // not before: a stop would wait for the end of a stream that never began
             while (!begun.ended() && !hasEnded()) {
@@ -221,6 +242,9 @@ public class WalConsumer extends DefaultConsumer {
                 stream.close();
             }
             begun.awaitEnd(Long.MAX_VALUE);
+            if (!hasEnded()) {
+                carriedOver = begun.settledButUnconfirmed();
+            }
             return begun;
         }
     }
@@ -300,10 +324,18 @@ public class WalConsumer extends DefaultConsumer {
         String unique = settings.getProperty("topic.prefix") + ENGINES.incrementAndGet();
         settings.setProperty("topic.prefix", unique);
         settings.setProperty("name", unique);
+        settings.setProperty(STATUS_INTERVAL, Long.toString(statusInterval(settings.getProperty(STATUS_INTERVAL))));
         String options = settings.getProperty("driver.options", "");
         settings.setProperty(
                 "driver.options", (options + " -c wal_sender_timeout=" + endpoint.getWalSenderTimeout()).strip());
         return settings;
+    }
+
+    /** Several in each wal_sender_timeout: a held-back stream shows by nothing else that it lives. */
+    private long statusInterval(String asked) {
+        long interval = Long.parseLong(asked);
+        long timeout = endpoint.getWalSenderTimeout();
+        return timeout <= 0 ? interval : Math.max(1, Math.min(interval, timeout / 4)); // 0 is no timeout
     }
 
     private Optional<SlotCheck.Obstacle> check() {
@@ -422,6 +454,11 @@ public class WalConsumer extends DefaultConsumer {
         return message;
     }
 
+    @ManagedAttribute(description = "Changes that PostgreSQL sent again and that were settled before")
+    public long getPassedOver() {
+        return passedOver;
+    }
+
     @ManagedAttribute(description = "Changes that routes are working on")
     public int getHeldChanges() {
         return status().held();
@@ -459,6 +496,9 @@ public class WalConsumer extends DefaultConsumer {
     // ---------------------------------------------------------------- one stream's life
 
     /** Feeds one stream's changes to the route and confirms what is settled. */
+    /** A transaction that was handed over whole. */
+    private record Taken(Item end, StopMark mark) {}
+
     private final class Life implements ChangeStream.Handler {
         private final ChangeStream stream;
         private final Ledger ledger;
@@ -487,8 +527,18 @@ public class WalConsumer extends DefaultConsumer {
         // After this nothing is handed over nor confirmed: something in between was left out.
         private boolean finished;
 
-        Life(ChangeStream stream) {
+        // Transactions whose end was taken but isn't confirmed yet, in their order; and the one under way. The stream
+        // thread's.
+        private final Deque<Taken> unconfirmed = new ArrayDeque<>();
+        private StopMark underway;
+        // What an earlier stream settled, by transaction.
+        private final Map<Long, StopMark> settledBefore;
+
+        /** @param settledBefore what is passed over: it was settled, though not confirmed */
+        Life(ChangeStream stream, List<StopMark> settledBefore) {
             this.stream = stream;
+            this.settledBefore =
+                    settledBefore.stream().collect(Collectors.toMap(StopMark::xid, mark -> mark, (a, b) -> b));
             ledger = new Ledger(endpoint.getMaxInFlight(), endpoint.getMaxInFlightBytes(), this::wake);
         }
 
@@ -523,11 +573,12 @@ public class WalConsumer extends DefaultConsumer {
         }
 
         /**
-         * A stop goes on to the end of the transaction that it finds, if half of the drain timeout suffices for that: one that
-         * is broken off comes again from its first row.
+         * In the middle of a transaction, too, if how far it came can be kept. Otherwise a stop goes on to the transaction's end, if
+         * half of the drain timeout suffices for that: one that is broken off comes again from its first row.
          */
         private boolean mayStopHere() {
-            return draining && (!inTransaction || System.nanoTime() - drainSinceNanos >= drainNanos() / 2);
+            return draining
+                    && (!inTransaction || keeper() != null || System.nanoTime() - drainSinceNanos >= drainNanos() / 2);
         }
 
         private long drainNanos() {
@@ -538,13 +589,46 @@ public class WalConsumer extends DefaultConsumer {
             worthConfirming |= item.change() != null || item.heartbeat() != null;
             if (item.change() != null) {
                 received++; // one stream at a time, hence one writer
-                dispatch(item);
+                StopMark before = settledBefore.get(item.change().xid());
+                if (before != null && before.covers(item.change())) {
+                    passedOver++;
+                    ledger.submitSettled(item);
+                } else {
+                    dispatch(item);
+                }
+                underway = StopMark.after(underway, item.change());
                 return;
+            }
+            if (item.kind() == Item.Kind.END && underway != null) {
+                unconfirmed.addLast(new Taken(item, underway));
+                underway = null;
             }
             if (item.heartbeat() != null) {
                 heartbeat.returned(item.heartbeat());
             }
             ledger.submitSettled(item);
+        }
+
+        /**
+         * What PostgreSQL will send again although it is settled: transactions that aren't confirmed yet, as far as they came.
+         * For the supervisor, once the stream has ended.
+         *
+         * @return empty if something isn't settled within the drain timeout: then all of it is worked on again
+         */
+        List<StopMark> settledButUnconfirmed() {
+            long end = System.nanoTime() + drainNanos();
+            while (!ledger.isSettled()) {
+                if (ledger.failure() != null || hasEnded() || System.nanoTime() - end > 0) {
+                    return List.of();
+                }
+                pause(Duration.ofMillis(20));
+            }
+            List<StopMark> marks = new ArrayList<>();
+            unconfirmed.forEach(taken -> marks.add(taken.mark));
+            if (underway != null) {
+                marks.add(underway);
+            }
+            return marks;
         }
 
         private void dispatch(Item item) {
@@ -612,9 +696,19 @@ public class WalConsumer extends DefaultConsumer {
             if (next != null && next != confirmed && brokenOff == null) {
                 confirmer.confirm(next);
                 confirmed = next;
+                while (!unconfirmed.isEmpty() && isPast(next, unconfirmed.peekFirst().end)) {
+                    unconfirmed.removeFirst();
+                }
                 madeProgress = true;
             }
             throwFailure();
+        }
+
+        private static boolean isPast(Item confirmed, Item end) {
+            return confirmed == end
+                    || confirmed.position() != null
+                            && end.position() != null
+                            && confirmed.position().compareTo(end.position()) >= 0;
         }
 
         private void throwFailure() {
@@ -634,11 +728,31 @@ public class WalConsumer extends DefaultConsumer {
             finished = true;
             if (!ledger.isEmpty()) {
                 LOG.warn("Stopping with {}; PostgreSQL sends them again at the next start", whatIsHeld());
-            } else if (inTransaction || confirmed != announced) {
+            } else if (confirmed != announced) {
                 LOG.warn(
-                        "Stopping {}; PostgreSQL sends the transaction again at the next start",
-                        inTransaction ? "in the middle of a transaction" : "before the slot could be moved");
+                        "Stopping before the slot could be moved; PostgreSQL sends the transaction again at the next start");
+            } else if (inTransaction) {
+                keepMark();
             }
+        }
+
+        private void keepMark() {
+            try {
+                if (keeper() != null && underway != null) {
+                    keeper().keep(underway);
+                    LOG.info(
+                            "Stopping in the middle of transaction {}, which the next start goes on with",
+                            underway.xid());
+                    return;
+                }
+            } catch (Exception e) {
+                LOG.debug("How far the transaction came can't be kept", e);
+            }
+            LOG.warn("Stopping in the middle of a transaction; PostgreSQL sends it again at the next start");
+        }
+
+        private StopMark.Keeper keeper() {
+            return endpoint.getComponent().getStopMarks();
         }
 
         /** Ends the stream at once, so that another one begins. */

@@ -24,6 +24,8 @@ class WalConsumerTest {
     private WalRig rig;
     private List<ChangeEvent> changes;
 
+    private FaultProxy proxy;
+
     @BeforeEach
     void publish() {
         rig = new WalRig("CREATE TABLE listings(id bigserial PRIMARY KEY, title text, price numeric DEFAULT 7)");
@@ -33,6 +35,9 @@ class WalConsumerTest {
     @AfterEach
     void stop() {
         rig.close();
+        if (proxy != null) {
+            proxy.close();
+        }
     }
 
     @Test
@@ -123,16 +128,16 @@ class WalConsumerTest {
 
     @Test
     void a_stream_that_postgresql_has_ended_without_a_word_is_begun_again() throws Exception {
-        rig.proxy = new FaultProxy(rig.db.port());
-        rig.walSenderTimeoutMillis = 1_000;
+        proxy = new FaultProxy(rig.db.port());
+        rig.through(proxy.port()).option("walSenderTimeout", 1_000);
         rig.start();
         rig.make(1, "INSERT INTO listings(title) VALUES ('before')");
-        rig.proxy.holdToServerOf("replication\0database"); // no sign of life gets through: the walsender gives up
+        proxy.holdToServerOf("replication\0database"); // no sign of life gets through: the walsender gives up
         await().atMost(Duration.ofSeconds(30))
                 .until(() -> "f"
                         .equals(rig.db.query(
                                 "SELECT active FROM pg_replication_slots WHERE slot_name='" + rig.slot + "'")));
-        rig.proxy.heal();
+        proxy.heal();
         rig.db.execute("INSERT INTO listings(title) VALUES ('after')");
         await().atMost(Duration.ofSeconds(30))
                 .until(() ->
@@ -152,8 +157,9 @@ class WalConsumerTest {
         rig.db.execute("INSERT INTO listings(title) SELECT 'x' || g FROM generate_series(1, 100) g");
         await().atMost(Duration.ofSeconds(20)).until(() -> changes.size() == 100);
         rig.close();
-        assertThat(rig.db.query("SELECT active FROM pg_replication_slots WHERE slot_name='" + rig.slot + "'"))
-                .isEqualTo("f");
+        // The server's process ends a moment after the connection.
+        await().until(() ->
+                "f".equals(rig.db.query("SELECT active FROM pg_replication_slots WHERE slot_name='" + rig.slot + "'")));
         changes.clear();
         rig.start(rig::collect);
         rig.db.execute("INSERT INTO listings(title) VALUES ('after')");
@@ -200,5 +206,86 @@ class WalConsumerTest {
                         .filter(t -> t.getName().startsWith("wal-supervisor-source"))
                         .count())
                 .isEqualTo(1);
+    }
+
+    private static final String TWENTY_THOUSAND = "INSERT INTO t SELECT g FROM generate_series(1, 20000) g";
+
+    @Test
+    void what_was_settled_when_the_connection_broke_is_not_worked_on_again() throws Exception {
+        rig = new WalRig("CREATE TABLE t(id int PRIMARY KEY)");
+        rig.start();
+        rig.make(1, "INSERT INTO t VALUES (0)");
+        rig.db.execute(TWENTY_THOUSAND);
+        await().until(() -> rig.changes.size() > 1_000);
+        rig.db.execute("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = '"
+                + rig.slot + "'");
+        await().atMost(Duration.ofSeconds(60))
+                .until(() -> rig.consumer().status().restarts() == 1);
+        await().atMost(Duration.ofSeconds(60)).until(() -> rig.changes.size() >= 20_001);
+        await().atMost(Duration.ofSeconds(30)).until(rig::hasConfirmedAll);
+        assertThat(rig.changes)
+                .extracting(ChangeEvent::id)
+                .doesNotHaveDuplicates()
+                .hasSize(20_001);
+        assertThat(rig.consumer().getPassedOver()).isPositive();
+    }
+
+    @Test
+    void a_change_that_was_not_settled_when_the_connection_broke_is_worked_on_again() throws Exception {
+        rig = new WalRig("CREATE TABLE t(id int PRIMARY KEY)");
+        var held = new CopyOnWriteArrayList<Settlement.Hold>();
+        rig.start(exchange -> {
+            rig.collect(exchange);
+            if (rig.changes.size() == 500) {
+                held.add(exchange.getProperty(Settlement.PROPERTY, Settlement.class)
+                        .hold());
+            }
+        });
+        ((WalEndpoint) rig.consumer().getEndpoint()).setDrainTimeout(300);
+        rig.db.execute("INSERT INTO t SELECT g FROM generate_series(1, 5000) g");
+        await().until(() -> rig.changes.size() > 1_000);
+        rig.db.execute("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = '"
+                + rig.slot + "'");
+        await().atMost(Duration.ofSeconds(60))
+                .until(() -> rig.consumer().status().restarts() == 1);
+        String unsettled = rig.changes.get(499).id();
+        await().atMost(Duration.ofSeconds(60))
+                .until(() -> rig.changes.stream()
+                                .filter(c -> c.id().equals(unsettled))
+                                .count()
+                        == 2);
+        await().atMost(Duration.ofSeconds(60)).until(rig::hasConfirmedAll);
+        assertThat(rig.changes.stream().map(ChangeEvent::id).distinct()).hasSize(5_000);
+    }
+
+    @Test
+    void a_stop_in_the_middle_of_a_transaction_goes_on_there_at_the_next_start() throws Exception {
+        rig = new WalRig("CREATE TABLE t(id int PRIMARY KEY)");
+        var kept = new java.util.concurrent.atomic.AtomicReference<String>();
+        var keeper = new StopMark.Keeper() {
+            @Override
+            public StopMark last() {
+                return kept.get() == null ? null : StopMark.parse(kept.get());
+            }
+
+            @Override
+            public void keep(StopMark mark) {
+                kept.set(mark.toText());
+            }
+        };
+        rig.start();
+        rig.camel().getComponent("wal", WalComponent.class).setStopMarks(keeper);
+        rig.db.execute(TWENTY_THOUSAND);
+        await().until(() -> rig.changes.size() > 1_000);
+        rig.consumer().stop();
+        assertThat(rig.changes.size()).isLessThan(20_000);
+        assertThat(kept).hasValueMatching(text -> text != null);
+        rig.consumer().start();
+        await().atMost(Duration.ofSeconds(60)).until(() -> rig.changes.size() >= 20_000);
+        await().atMost(Duration.ofSeconds(30)).until(rig::hasConfirmedAll);
+        assertThat(rig.changes)
+                .extracting(ChangeEvent::id)
+                .doesNotHaveDuplicates()
+                .hasSize(20_000);
     }
 }

@@ -3,12 +3,13 @@ package io.walroute.source;
 import static org.awaitility.Awaitility.await;
 
 import io.walroute.change.ChangeEvent;
-import io.walroute.testing.FaultProxy;
 import io.walroute.testing.Postgres;
 import java.time.Duration;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.stream.Collectors;
 import org.apache.camel.CamelContext;
 import org.apache.camel.Exchange;
 import org.apache.camel.Processor;
@@ -19,36 +20,62 @@ import org.apache.camel.impl.DefaultCamelContext;
 final class WalRig implements AutoCloseable {
     final Postgres.Database db;
     final String slot;
-    /** Between the source and PostgreSQL if set before the start. */
-    FaultProxy proxy;
-
-    long walSenderTimeoutMillis = 60_000;
     final List<ChangeEvent> changes = new CopyOnWriteArrayList<>();
     final List<Map<String, Object>> headers = new CopyOnWriteArrayList<>();
     private CamelContext camel;
+    private int port;
+    private final Map<String, Object> options = new LinkedHashMap<>(Map.of("walHeartbeat", 2_000, "maxBackoff", 1_000));
 
     /** @param ddl run before the slot is made, so that nothing of it arrives */
     WalRig(String... ddl) {
-        db = Postgres.newDatabase();
+        this(Postgres.newDatabase(), ddl);
+    }
+
+    /** On any server's database, which has no publication yet. */
+    WalRig(Postgres.Database db, String... ddl) {
+        this.db = db;
         slot = "slot_" + db.name();
+        port = db.port();
         db.execute(ddl);
         db.execute(
                 "CREATE PUBLICATION pub FOR ALL TABLES WITH (publish_via_partition_root = true)",
                 "SELECT pg_create_logical_replication_slot('" + slot + "', 'pgoutput')");
     }
 
-    private WalRig(Postgres.Database db, String slot) {
+    private WalRig(String slot, Postgres.Database db) {
         this.db = db;
         this.slot = slot;
+        port = db.port();
+    }
+
+    /** The source, and only that, comes to the server by this port of 127.0.0.1: a proxy's. */
+    WalRig through(int port) {
+        this.port = port;
+        return this;
+    }
+
+    /** One of the endpoint's; takes effect with the next start. */
+    WalRig option(String name, Object value) {
+        options.put(name, value);
+        return this;
+    }
+
+    /** Several, as in a URI. */
+    WalRig options(String more) {
+        for (String option : more.split("&")) {
+            String[] pair = option.split("=", 2);
+            option(pair[0], pair[1]);
+        }
+        return this;
     }
 
     static WalRig on(Postgres.Database db, String slot) {
-        return new WalRig(db, slot);
+        return new WalRig(slot, db);
     }
 
     /** Another one on the same database and slot. */
     static WalRig standbyOf(WalRig first) {
-        return new WalRig(first.db, first.slot);
+        return new WalRig(first.slot, first.db);
     }
 
     WalRig start() throws Exception {
@@ -63,9 +90,9 @@ final class WalRig implements AutoCloseable {
         camel = new DefaultCamelContext();
         WalComponent wal = new WalComponent();
         var c = wal.getConfiguration();
-        c.setDatabaseHostname(proxy == null ? db.host() : "127.0.0.1");
-        c.setDatabasePort(proxy == null ? db.port() : proxy.port());
-        c.setDatabaseSslmode("disable");
+        c.setDatabaseHostname(db.host());
+        c.setDatabasePort(port);
+        c.setDatabaseSslmode("disable"); // so that a proxy can read along
         c.setDatabaseDbname(db.name());
         c.setDatabaseUser(user);
         c.setDatabasePassword(password);
@@ -76,13 +103,17 @@ final class WalRig implements AutoCloseable {
             @Override
             public void configure() {
                 errorHandler(noErrorHandler());
-                from("wal:test?walHeartbeat=2000&maxBackoff=1000&walSenderTimeout=" + walSenderTimeoutMillis)
-                        .routeId("source")
-                        .process(processor);
+                from("wal:test?" + uriOptions()).routeId("source").process(processor);
             }
         });
         camel.start();
         return this;
+    }
+
+    private String uriOptions() {
+        return options.entrySet().stream()
+                .map(each -> each.getKey() + "=" + each.getValue())
+                .collect(Collectors.joining("&"));
     }
 
     void collect(Exchange exchange) {
@@ -104,6 +135,17 @@ final class WalRig implements AutoCloseable {
 
     CamelContext camel() {
         return camel;
+    }
+
+    /** Ends the walsender as an administrator does; says whether there was one. */
+    boolean terminateWalsender() {
+        return db.query("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name='" + slot
+                        + "' AND active_pid IS NOT NULL")
+                != null;
+    }
+
+    void awaitStreaming() {
+        await().atMost(Duration.ofSeconds(60)).until(() -> consumer().status().state() == WalStatus.State.STREAMING);
     }
 
     /** Whether the slot has confirmed everything that is in the WAL now. */
