@@ -96,7 +96,7 @@ enum Fault {
             world.redis().configSet("maxmemory", "0");
         }
     },
-    RECEIVER_DOWN("receiver down", false) {
+    RECEIVER_DOWN("receiver down", true) { // an answer on its way is lost with the connection
         @Override
         void strike(World world) throws Exception {
             world.toReceiver.cut();
