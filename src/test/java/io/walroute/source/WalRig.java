@@ -161,8 +161,5 @@ final class WalRig implements AutoCloseable {
         if (camel != null) {
             camel.stop();
         }
-        if (proxy != null) {
-            proxy.close();
-        }
     }
 }
