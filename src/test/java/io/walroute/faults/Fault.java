@@ -145,6 +145,23 @@ enum Fault {
             World.run("prlimit", "--pid", Long.toString(world.service.pid()), "--fsize=unlimited:unlimited");
         }
     },
+    PARKING_REFUSED("dead letters refused by their store", true) {
+        @Override
+        void strike(World world) throws Exception {
+            world.ledger.mode(Ledger.Mode.ERROR_500);
+            // A change that can be neither delivered nor parked fails: then nothing else than the slot still has it.
+            world.inAudit(
+                    "CREATE TRIGGER refuse BEFORE INSERT ON dead_letters BEGIN SELECT RAISE(ABORT, 'refused'); END");
+            try {
+                await("the fault bites")
+                        .atMost(Duration.ofSeconds(30))
+                        .until(() -> world.service.log().contains("neither delivered nor parked"));
+                hold(2_000);
+            } finally {
+                world.inAudit("DROP TRIGGER refuse");
+            }
+        }
+    },
     CLOCK_FORWARD("clock jumps a day ahead", false) {
         @Override
         void strike(World world) throws Exception {

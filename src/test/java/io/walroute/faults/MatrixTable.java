@@ -3,9 +3,8 @@ package io.walroute.faults;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Collection;
-import java.util.Locale;
-import java.util.function.ToLongFunction;
+import java.util.Map;
+import java.util.function.Function;
 
 /** The matrix's results as a table of the README, between two marks. */
 final class MatrixTable {
@@ -36,8 +35,8 @@ final class MatrixTable {
     private MatrixTable() {}
 
     /** Empty: not run. */
-    static String markdown(Collection<Row> rows) {
-        var text = new StringBuilder("| fault, moment: lost / reordered / repeated |");
+    static String markdown(Function<Cell, String> figures) {
+        var text = new StringBuilder("| lost / reordered / repeated |");
         for (Moment moment : Moment.values()) {
             text.append(' ').append(moment.title).append(" |");
         }
@@ -45,34 +44,20 @@ final class MatrixTable {
         for (Fault fault : Fault.values()) {
             text.append("| ").append(fault.title).append(" |");
             for (Moment moment : Moment.values()) {
-                text.append(figures(new Cell(fault, moment), rows));
+                String said = figures.apply(new Cell(fault, moment));
+                text.append(said.isEmpty() ? " |" : " " + said + " |");
             }
             text.append('\n');
         }
-        return text.append('\n').append(sum(rows)).append('\n').toString();
+        return text.toString();
     }
 
-    private static String figures(Cell cell, Collection<Row> rows) {
-        return rows.stream()
-                .filter(row -> row.cell.equals(cell))
-                .findFirst()
-                .map(row -> " " + row.figures() + " |")
-                .orElse(cell.isPossible() ? " |" : " n/a |");
-    }
-
-    private static String sum(Collection<Row> rows) {
-        return String.format(
-                Locale.ROOT,
-                "In all: %,d cells, %,d runs, %,d changes, %,d lost, %,d reordered. n/a: the moment is made of that fault.",
-                rows.size(),
-                sum(rows, Row::runs),
-                sum(rows, Row::changes),
-                sum(rows, Row::lost),
-                sum(rows, Row::reordered));
-    }
-
-    private static long sum(Collection<Row> rows, ToLongFunction<Row> figure) {
-        return rows.stream().mapToLong(figure).sum();
+    /** Of cells that weren't run this time the README goes on to say what it said. */
+    private static String figures(Cell cell, Map<Cell, Row> rows, String readme) {
+        if (rows.containsKey(cell)) {
+            return rows.get(cell).figures();
+        }
+        return cell.isRun() ? figures(readme, cell) : cell.isPossible() ? "" : "n/a";
     }
 
     /** What a README says of a cell. */
@@ -82,17 +67,17 @@ final class MatrixTable {
                 .filter(line -> line.startsWith("| " + cell.fault().title + " |"))
                 .map(line -> line.split("\\|", -1)[cell.moment().ordinal() + 2].strip())
                 .findFirst()
-                .orElse("no line");
+                .orElse("");
     }
 
-    static void write(Path readme, Collection<Row> rows) throws IOException {
+    static void write(Path readme, Map<Cell, Row> rows) throws IOException {
         String text = Files.readString(readme);
         int begin = text.indexOf(BEGIN);
         int end = text.indexOf(END);
         if (begin < 0 || end < begin) {
             throw new IOException(readme + " has no marks for the kill matrix");
         }
-        Files.writeString(
-                readme, text.substring(0, begin + BEGIN.length()) + "\n" + markdown(rows) + text.substring(end));
+        String table = markdown(cell -> figures(cell, rows, text));
+        Files.writeString(readme, text.substring(0, begin + BEGIN.length()) + "\n" + table + text.substring(end));
     }
 }

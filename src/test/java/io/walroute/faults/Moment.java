@@ -43,6 +43,7 @@ enum Moment {
             world.workload.mixed(30);
             until("frames are out", () -> world.frames().get(0).size() > frames + 20);
             until("the receiver holds some", () -> world.ledger.seen() > 0);
+            longEnoughForAWrongAcknowledgement();
         }
 
         @Override
@@ -57,6 +58,7 @@ enum Moment {
             int before = world.ledger.count();
             world.workload.mixed(30);
             until("webhooks are out", () -> world.ledger.count() > before + 20);
+            longEnoughForAWrongAcknowledgement();
         }
 
         @Override
@@ -149,6 +151,11 @@ enum Moment {
 
     private static long changes(World world) throws SQLException {
         return Long.parseLong(world.query("SELECT count(*) FROM f_log"));
+    }
+
+    /** A heartbeat goes by, and with it the chance to move the slot. */
+    private static void longEnoughForAWrongAcknowledgement() {
+        await().pollDelay(1_500, TimeUnit.MILLISECONDS).until(() -> true);
     }
 
     private static void until(String what, Callable<Boolean> condition) {

@@ -244,6 +244,13 @@ final class World implements AutoCloseable, Oracle.Evidence {
         }
     }
 
+    void inAudit(String sql) throws SQLException {
+        try (var c = audit();
+                var s = c.createStatement()) {
+            s.execute(sql);
+        }
+    }
+
     @Override
     public Connection audit() throws SQLException {
         return DriverManager.getConnection("jdbc:sqlite:" + cell.resolve("walroute.db") + "?busy_timeout=5000");
