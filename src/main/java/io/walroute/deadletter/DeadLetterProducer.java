@@ -5,6 +5,7 @@ import io.walroute.change.ChangeEvent;
 import io.walroute.change.ChangeProperties;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Optional;
 import java.util.concurrent.ThreadLocalRandom;
 import org.apache.camel.AsyncCallback;
 import org.apache.camel.Exchange;
@@ -50,9 +51,11 @@ final class DeadLetterProducer extends DefaultAsyncProducer {
         // A redriven change of another sink may fail in a route to this one: here it is new.
         boolean redrive = Boolean.TRUE.equals(exchange.getProperty(ChangeProperties.REDRIVE))
                 && sink.equals(exchange.getProperty(ChangeProperties.LANE));
-        Duration wait = failure.attempts() == 0
-                ? UNTRIED
-                : component.schedule(sink).after(0, ThreadLocalRandom.current()).orElse(UNTRIED);
+        Optional<Duration> wait = failure.attempts() == 0
+                ? Optional.of(UNTRIED)
+                : component.schedule(sink).after(0, ThreadLocalRandom.current());
+        // One that is sent again keeps its state here: whether it was the last time, the redrive says.
+        boolean dead = wait.isEmpty() && !redrive;
         var write = component
                 .letters()
                 .parking(
@@ -60,15 +63,15 @@ final class DeadLetterProducer extends DefaultAsyncProducer {
                         event,
                         KeptHeaders.toJson(exchange.getMessage().getHeaders()),
                         failure,
-                        Instant.now().plus(wait),
+                        dead ? null : Instant.now().plus(wait.orElse(UNTRIED)),
                         redrive);
         component
                 .store()
                 .submit(
                         write,
                         () -> {
-                            exchange.setProperty(ChangeProperties.PARKED, Boolean.TRUE);
-                            log(sink, event, failure);
+                            exchange.setProperty(dead ? ChangeProperties.DEAD : ChangeProperties.PARKED, Boolean.TRUE);
+                            log(sink, event, failure, dead);
                             callback.done(false);
                         },
                         reason -> {
@@ -91,7 +94,7 @@ final class DeadLetterProducer extends DefaultAsyncProducer {
     }
 
     /** Said at most once a second: a sink that is away fails thousands. Runs on the store's thread, which alone counts. */
-    private void log(String sink, ChangeEvent event, Failure failure) {
+    private void log(String sink, ChangeEvent event, Failure failure, boolean dead) {
         if (failure.attempts() == 0) {
             return; // the lane or the circuit has said why nothing is tried
         }
@@ -102,7 +105,8 @@ final class DeadLetterProducer extends DefaultAsyncProducer {
         }
         try (var context = ChangeContext.of(event, failure.route())) {
             LOG.warn(
-                    "Parked change {} of {} at {} for {} after {} attempts{}: {}",
+                    "{} change {} of {} at {} for {} after {} attempts{}: {}",
+                    dead ? "Dead" : "Parked",
                     event.id(),
                     event.qualifiedTable(),
                     event.lsn(),
