@@ -2,6 +2,7 @@ package io.walroute.lanes;
 
 import io.walroute.change.ParkedKeys;
 import io.walroute.change.RedriveTurn;
+import io.walroute.change.Settlement;
 import java.util.ArrayDeque;
 import java.util.Collection;
 import java.util.Iterator;
@@ -71,6 +72,8 @@ final class Lane {
      * it may come after the one that failed.
      */
     private boolean awaitsNewStream;
+    /** Of the last change that came by a stream; of the newest stream, therefore. */
+    private Settlement newest = Settlement.NONE;
 
     private long turns;
     private long heldBytes;
@@ -236,7 +239,10 @@ final class Lane {
             if (delivery.settlement.isFailed()) {
                 return false;
             }
-            awaitsNewStream &= !delivery.settlement.comesAgain();
+            if (delivery.settlement.comesAgain()) {
+                newest = delivery.settlement;
+                awaitsNewStream = false;
+            }
             if (hasRoom) {
                 enter(delivery);
             } else {
@@ -379,16 +385,24 @@ final class Lane {
     Delivery take(Object forConsumer) {
         lock.lock();
         try {
-            while (consumer == forConsumer) {
-                if (!answered.isEmpty()) {
-                    return answered.poll();
-                }
-                if (!ready.isEmpty() && inFlight < settings.maxInFlight()) {
-                    return start(ready.poll());
-                }
+            Delivery next = null;
+            while (consumer == forConsumer && (next = poll()) == null) {
                 awaitWork();
             }
-            return null;
+            return next;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** As {@link #take}, but null if there is none at present. */
+    Delivery poll() {
+        lock.lock();
+        try {
+            if (!answered.isEmpty()) {
+                return answered.poll();
+            }
+            return ready.isEmpty() || inFlight >= settings.maxInFlight() ? null : start(ready.poll());
         } finally {
             lock.unlock();
         }
@@ -485,7 +499,7 @@ final class Lane {
             }
             case FAILED -> {
                 if (delivery.settlement.isFailed() && !delivery.doomed) {
-                    awaitsNewStream = true;
+                    awaitsNewStream |= newest.isFailed();
                     return doom(order.behind(delivery.place));
                 }
             }
@@ -567,7 +581,7 @@ final class Lane {
             delivery.spillEnded = true;
             spilling.remove(delivery);
             if (outcome == Outcome.FAILED && delivery.settlement.isFailed()) {
-                awaitsNewStream = true;
+                awaitsNewStream |= newest.isFailed();
                 behind = doom(behindSpilled(delivery));
             }
             if (sendersWaiting > 0) {
