@@ -182,7 +182,7 @@ public final class Service implements AutoCloseable {
                         .equals(settings.databaseUrl().jdbcUrl())) {
             return "";
         }
-        return "public.audit_log,public.dead_letters,public.frames,public.walroute_meta";
+        return "public.audit_log,public.audit_key_changes,public.dead_letters,public.frames,public.walroute_meta";
     }
 
     private void bindSinks() {
