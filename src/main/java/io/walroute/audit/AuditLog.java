@@ -73,6 +73,18 @@ public final class AuditLog {
         store.define(sqlite ? SQLITE_TABLE : POSTGRES_TABLE);
     }
 
+    /** The keys that changes gave up for another: {@code audit_log} has them under the new key. */
+    private static final String KEY_CHANGES = """
+            CREATE TABLE IF NOT EXISTS audit_key_changes (
+              seq %s PRIMARY KEY,
+              schema_name text NOT NULL,
+              table_name text NOT NULL,
+              old_key text NOT NULL)""";
+
+    private static final String INSERT_KEY_CHANGE =
+            "INSERT INTO audit_key_changes (seq, schema_name, table_name, old_key)"
+                    + " SELECT seq, ?, ?, ? FROM audit_log WHERE event_id = ? ON CONFLICT (seq) DO NOTHING";
+
     private static final String[] SQLITE_TABLE = {
         """
         CREATE TABLE IF NOT EXISTS audit_log (
@@ -87,7 +99,9 @@ public final class AuditLog {
           key text,
           event text NOT NULL)""",
         "CREATE INDEX IF NOT EXISTS audit_log_by_key ON audit_log (table_name, key, schema_name)",
-        "CREATE INDEX IF NOT EXISTS audit_log_by_lsn ON audit_log (" + Position.SQLITE_LSN + ")"
+        "CREATE INDEX IF NOT EXISTS audit_log_by_lsn ON audit_log (" + Position.SQLITE_LSN + ")",
+        KEY_CHANGES.formatted("integer"),
+        "CREATE INDEX IF NOT EXISTS audit_key_changes_by_key ON audit_key_changes (table_name, old_key, schema_name, seq)"
     };
 
     private static final String[] POSTGRES_TABLE = {
@@ -105,7 +119,10 @@ public final class AuditLog {
           event json NOT NULL)""",
         // A key may be longer than an index entry: its beginning finds it.
         "CREATE INDEX IF NOT EXISTS audit_log_by_key ON audit_log (table_name, substr(key, 1, 200), schema_name, seq)",
-        "CREATE INDEX IF NOT EXISTS audit_log_by_lsn ON audit_log (" + Position.POSTGRES_LSN + ")"
+        "CREATE INDEX IF NOT EXISTS audit_log_by_lsn ON audit_log (" + Position.POSTGRES_LSN + ")",
+        KEY_CHANGES.formatted("bigint"),
+        "CREATE INDEX IF NOT EXISTS audit_key_changes_by_key ON audit_key_changes"
+                + " (table_name, substr(old_key, 1, 200), schema_name, seq)"
     };
 
     /** Audit {@code event}; a change that is there already is left as it is. */
@@ -127,6 +144,14 @@ public final class AuditLog {
                 row.setString(9, new String(json, StandardCharsets.UTF_8));
             }
             row.addBatch();
+            if (event.keyChanged()) {
+                PreparedStatement keyChange = session.batchAfter(INSERT_KEY_CHANGE);
+                keyChange.setString(1, event.schema());
+                keyChange.setString(2, event.table());
+                keyChange.setString(3, event.oldKeyText());
+                keyChange.setString(4, event.id());
+                keyChange.addBatch();
+            }
         };
     }
 
@@ -190,7 +215,7 @@ public final class AuditLog {
 
     /**
      * Whether the same row has a later audited change than the one at {@code seq}, or its table a later TRUNCATE: then what
-     * {@code event} says of the row is no longer so. A later change of the key from this one counts under the new key only.
+     * {@code event} says of the row is no longer so. A later change of this key into another counts, too.
      */
     public boolean hasLater(ChangeEvent event, long seq) throws SQLException {
         String key = event.key() == null ? null : ChangeJson.writeRow(event.key());
@@ -207,6 +232,9 @@ public final class AuditLog {
             if (key == null) {
                 return false;
             }
+            if (keyWasChanged(connection, event, seq)) {
+                return true;
+            }
             String sql = "SELECT 1 FROM audit_log WHERE table_name = ? AND key = ? AND schema_name = ? AND seq > ?"
                     + (sqlite ? "" : " AND substr(key, 1, 200) = substr(?, 1, 200)")
                     + " LIMIT 1";
@@ -214,6 +242,18 @@ public final class AuditLog {
                     ? exists(connection, sql, event.table(), key, event.schema(), seq)
                     : exists(connection, sql, event.table(), key, event.schema(), seq, key);
         });
+    }
+
+    private boolean keyWasChanged(Connection connection, ChangeEvent event, long seq) throws SQLException {
+        return exists(
+                connection,
+                "SELECT 1 FROM audit_key_changes WHERE table_name = ? AND substr(old_key, 1, 200) = substr(?, 1, 200)"
+                        + " AND old_key = ? AND schema_name = ? AND seq > ? LIMIT 1",
+                event.table(),
+                event.keyText(),
+                event.keyText(),
+                event.schema(),
+                seq);
     }
 
     /**

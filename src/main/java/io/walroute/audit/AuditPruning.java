@@ -72,6 +72,11 @@ final class AuditPruning {
                     statement.setLong(1, from);
                     statement.setLong(2, to);
                     deleted.set(statement.executeUpdate());
+                    // What they say is said of changes before them, which are gone by then.
+                    var keyChanges = session.statement("DELETE FROM audit_key_changes WHERE seq >= ? AND seq < ?");
+                    keyChanges.setLong(1, from);
+                    keyChanges.setLong(2, to);
+                    keyChanges.executeUpdate();
                     if (store.isSqlite()) {
                         vacuum(statement.getConnection());
                     }

@@ -8,14 +8,17 @@ public final class ChangeProperties {
     /** Boolean: the delivery stands in the dead letters, durably. Set by whoever wrote it there, read by the lane. */
     public static final String PARKED = "walrouteParked";
 
+    /** Boolean: the delivery stands in the dead letters as dead, durably: nothing waits behind it. */
+    public static final String DEAD = "walrouteDead";
+
     /** String: why a lane parks a delivery that it didn't try. */
     public static final String PARK_REASON = "walrouteParkReason";
 
     /** Boolean: a parked delivery on its way back into its lane: it is tried although its key has parked deliveries. */
     public static final String REDRIVE = "walrouteRedrive";
 
-    /** Integer, beside {@link #REDRIVE}: how many parked deliveries of the same key there are after this one. */
-    public static final String PARKED_LEFT = "walrouteParkedLeft";
+    /** {@link RedriveTurn}, beside {@link #REDRIVE}: asked before the delivery is tried. */
+    public static final String REDRIVE_TURN = "walrouteRedriveTurn";
 
     /**
      * {@code Predicate<String>}: which lanes take this exchange; the others filter it. Missing: all. A replay that names a route,

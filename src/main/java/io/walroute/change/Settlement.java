@@ -24,6 +24,14 @@ public interface Settlement {
         return false;
     }
 
+    /**
+     * Whether a change that fails comes again, with all after it: so it is with those of the replication stream. Others (a
+     * replay, a redriven dead letter) are somebody else's to send again.
+     */
+    default boolean comesAgain() {
+        return false;
+    }
+
     /** One reason to wait. The first call of either method counts; later calls do nothing. */
     interface Hold {
         Hold NONE = new Hold() {

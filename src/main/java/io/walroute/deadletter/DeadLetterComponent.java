@@ -223,6 +223,13 @@ public final class DeadLetterComponent extends DefaultComponent {
         failures.parked(sink, event, failure);
     }
 
+    /** Without any attempt to come: its schedule has none. */
+    void buried(String sink, ChangeEvent event, String route) {
+        meters.redriven(sink, DeadLetters.Outcome.DEAD);
+        failures.dead(sink, event, route);
+        countSoon();
+    }
+
     void redriven(String sink, DeadLetters.Outcome outcome, ChangeEvent event, String route) {
         meters.redriven(sink, outcome);
         if (outcome == DeadLetters.Outcome.DEAD) {

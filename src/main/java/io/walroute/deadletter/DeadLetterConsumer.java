@@ -4,8 +4,11 @@ import io.walroute.change.ChangeEvent;
 import io.walroute.change.ChangeHeaders;
 import io.walroute.change.ChangeProperties;
 import io.walroute.change.OwnSettlement;
+import io.walroute.change.RedriveTurn;
+import io.walroute.change.RedriveTurn.Answer;
 import io.walroute.change.Settlement;
 import io.walroute.deadletter.DeadLetters.Outcome;
+import io.walroute.deadletter.DeadLetters.Place;
 import io.walroute.deadletter.DeadLetters.Taken;
 import io.walroute.deadletter.RedriveQueue.Parked;
 import java.sql.SQLException;
@@ -16,8 +19,10 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
 import org.apache.camel.Exchange;
 import org.apache.camel.Processor;
 import org.apache.camel.support.DefaultConsumer;
@@ -38,6 +43,8 @@ final class DeadLetterConsumer extends DefaultConsumer {
 
     /** How often to ask whether a sink is back. */
     private static final long LONGEST_TICK_MS = 250;
+    /** How many parts of the dead letters to look through at a time for one that is due. */
+    private static final int MOST_REFILLS = 20;
 
     private final DeadLetterEndpoint endpoint;
     private final DeadLetterComponent component;
@@ -47,6 +54,9 @@ final class DeadLetterConsumer extends DefaultConsumer {
 
     private final Set<Long> inFlight = ConcurrentHashMap.newKeySet(); // others look, only the thread changes it
     private RedriveQueue queue = new RedriveQueue(Instant.MIN, Set.of());
+    /** What the queue was made up to; null if that was the end. */
+    private Place queuedUpTo;
+
     private int allowed = 1;
     private Instant pausedUntil = Instant.MIN;
     private long nextPollNanos = System.nanoTime();
@@ -120,7 +130,9 @@ final class DeadLetterConsumer extends DefaultConsumer {
     private void poll() {
         nextPollNanos = System.nanoTime() + pause.toNanos();
         if (mayWork()) {
-            refill();
+            if (queuedUpTo == null || queue.isExhausted()) {
+                refill();
+            }
             dispatch();
         }
     }
@@ -162,7 +174,8 @@ final class DeadLetterConsumer extends DefaultConsumer {
     private void refill() {
         try {
             var next = new RedriveQueue(Instant.now(), inFlight);
-            component.letters().forEachParked(sink, next::add);
+            queuedUpTo =
+                    component.letters().forEachParked(sink, queuedUpTo == null ? Place.START : queuedUpTo, next::add);
             queue = next;
         } catch (SQLException | RuntimeException e) {
             LOG.warn(
@@ -174,14 +187,13 @@ final class DeadLetterConsumer extends DefaultConsumer {
     }
 
     private void dispatch() {
-        boolean refilled = false;
+        int refilled = 0;
         while (mayWork() && inFlight.size() < allowed && !Instant.now().isBefore(pausedUntil)) {
             Parked next = queue.next();
             if (next != null) {
                 take(next);
-            } else if (queue.isExhausted() && !queue.isComplete() && !refilled) {
+            } else if (queue.isExhausted() && queuedUpTo != null && refilled++ < MOST_REFILLS) {
                 refill();
-                refilled = true;
             } else {
                 return;
             }
@@ -189,34 +201,33 @@ final class DeadLetterConsumer extends DefaultConsumer {
     }
 
     private void take(Parked parked) {
-        inFlight.add(parked.id());
-        var taken = new AtomicReference<Taken>();
-        component
-                .store()
-                .submit(
-                        session -> taken.set(component.letters().take(session, parked.id())),
-                        () -> onThread(() -> send(parked, taken.get())),
-                        reason -> onThread(() -> untaken(parked, reason)));
-    }
-
-    private void untaken(Parked parked, Exception reason) {
-        LOG.warn("{}: dead letter {} can't be read, it stays: {}", endpoint, parked.id(), reason.getMessage());
-        inFlight.remove(parked.id());
-        queue.finish(parked.id(), false);
-        dispatch();
+        try {
+            Taken taken = component.letters().take(parked.id());
+            if (taken == null) {
+                queue.finish(parked.id(), true); // discarded by hand since the queue was made
+            } else {
+                inFlight.add(parked.id());
+                send(parked, taken);
+            }
+        } catch (SQLException | RuntimeException e) {
+            LOG.warn("{}: dead letter {} can't be read, it stays: {}", endpoint, parked.id(), e.getMessage());
+            queue.finish(parked.id(), false);
+            pausedUntil = Instant.now().plus(pause);
+        }
     }
 
     private void send(Parked parked, Taken taken) {
-        if (taken == null) {
-            // Discarded by hand, or an earlier one of its key was parked since the queue was made: that one goes first.
-            inFlight.remove(parked.id());
-            queue.finish(parked.id(), false);
-            dispatch();
-            return;
-        }
-        var settlement = new OwnSettlement(failure -> ended(parked, taken, failure));
+        var stayed = new AtomicBoolean();
+        var settlement = new OwnSettlement(failure -> {
+            if (stayed.get()) {
+                onThread(() -> stayed(parked));
+            } else {
+                ended(parked, taken, failure);
+            }
+        });
         Settlement.Hold own = settlement.hold();
         Exchange exchange = exchange(taken, settlement);
+        exchange.setProperty(ChangeProperties.REDRIVE_TURN, (RedriveTurn) asker -> askTurn(parked, stayed, asker));
         getAsyncProcessor().process(exchange, doneSync -> {
             Exception failure = exchange.getException();
             releaseExchange(exchange, false);
@@ -228,12 +239,34 @@ final class DeadLetterConsumer extends DefaultConsumer {
         });
     }
 
+    /** On any thread: its turn has come in its lane. */
+    private void askTurn(Parked parked, AtomicBoolean stayed, Consumer<Answer> asker) {
+        var answer = new AtomicReference<>(Answer.STAY);
+        component
+                .store()
+                .submit(
+                        session -> answer.set(component.letters().turn(session, parked.id())),
+                        () -> tell(asker, component.isRedriving() ? answer.get() : Answer.STAY, stayed),
+                        reason -> tell(asker, Answer.STAY, stayed));
+    }
+
+    private static void tell(Consumer<Answer> asker, Answer answer, AtomicBoolean stayed) {
+        stayed.set(!answer.go());
+        asker.accept(answer);
+    }
+
+    /** Discarded meanwhile, or an earlier one of its key was parked since the queue was made: that one goes first. */
+    private void stayed(Parked parked) {
+        inFlight.remove(parked.id());
+        queue.finish(parked.id(), false);
+        dispatch();
+    }
+
     private Exchange exchange(Taken taken, Settlement settlement) {
         ChangeEvent event = taken.event();
         Exchange exchange = createExchange(false);
         exchange.setProperty(ChangeProperties.LANE, sink);
         exchange.setProperty(ChangeProperties.REDRIVE, Boolean.TRUE);
-        exchange.setProperty(ChangeProperties.PARKED_LEFT, taken.othersOfKey());
         exchange.setProperty(Settlement.PROPERTY, settlement);
         var message = exchange.getIn();
         message.setBody(event);

@@ -30,7 +30,7 @@ public final class DeadLetterEndpoint extends DefaultEndpoint {
             label = "consumer",
             defaultValue = Schedule.DEFAULT,
             description = "Waits before each attempt, as 5s,5m,2h; '...' at the end repeats the last one for ever,"
-                    + " without it a delivery is dead after the last")
+                    + " without it a delivery is dead after the last. none: dead at once, sent again by hand only")
     private String schedule = Schedule.DEFAULT;
 
     @UriParam(

@@ -4,6 +4,7 @@ import io.walroute.change.ChangeEvent;
 import io.walroute.change.ChangeProperties;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Optional;
 import java.util.concurrent.ThreadLocalRandom;
 import org.apache.camel.AsyncCallback;
 import org.apache.camel.Exchange;
@@ -42,9 +43,11 @@ final class DeadLetterProducer extends DefaultAsyncProducer {
         // A redriven change of another sink may fail in a route to this one: here it is new.
         boolean redrive = Boolean.TRUE.equals(exchange.getProperty(ChangeProperties.REDRIVE))
                 && sink.equals(exchange.getProperty(ChangeProperties.LANE));
-        Duration wait = failure.attempts() == 0
-                ? UNTRIED
-                : component.schedule(sink).after(0, ThreadLocalRandom.current()).orElse(UNTRIED);
+        Optional<Duration> wait = failure.attempts() == 0
+                ? Optional.of(UNTRIED)
+                : component.schedule(sink).after(0, ThreadLocalRandom.current());
+        // One that is sent again keeps its state here: whether it was the last time, the redrive says.
+        boolean dead = wait.isEmpty() && !redrive;
         var write = component
                 .letters()
                 .parking(
@@ -52,15 +55,20 @@ final class DeadLetterProducer extends DefaultAsyncProducer {
                         event,
                         KeptHeaders.toJson(exchange.getMessage().getHeaders()),
                         failure,
-                        Instant.now().plus(wait),
+                        dead ? null : Instant.now().plus(wait.orElse(UNTRIED)),
                         redrive);
         component
                 .store()
                 .submit(
                         write,
                         () -> {
-                            exchange.setProperty(ChangeProperties.PARKED, Boolean.TRUE);
-                            component.parked(sink, event, failure, isOfLane(exchange, sink));
+                            if (dead) {
+                                exchange.setProperty(ChangeProperties.DEAD, Boolean.TRUE);
+                                component.buried(sink, event, failure.route());
+                            } else {
+                                exchange.setProperty(ChangeProperties.PARKED, Boolean.TRUE);
+                                component.parked(sink, event, failure, isOfLane(exchange, sink));
+                            }
                             callback.done(false);
                         },
                         reason -> {

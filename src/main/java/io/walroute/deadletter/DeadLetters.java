@@ -4,6 +4,7 @@ import io.walroute.change.ChangeEvent;
 import io.walroute.change.ChangeJson;
 import io.walroute.change.Operation;
 import io.walroute.change.ParkedKeys;
+import io.walroute.change.RedriveTurn;
 import io.walroute.deadletter.DeadLetter.State;
 import io.walroute.deadletter.RedriveQueue.Parked;
 import io.walroute.store.Store;
@@ -28,6 +29,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import java.util.function.LongPredicate;
 import java.util.function.Predicate;
 
@@ -42,6 +44,7 @@ public final class DeadLetters implements ParkedKeys {
     /** How many there are of one sink in one state. */
     public record Count(String sink, State state, long letters) {}
 
+    private static final int PAGE_ROWS = 2000;
     private static final Duration WAIT = Duration.ofSeconds(10);
     private static final DateTimeFormatter MICROSECONDS =
             DateTimeFormatter.ofPattern("uuuu-MM-dd'T'HH:mm:ss.SSSSSS'Z'").withZone(ZoneOffset.UTC);
@@ -80,10 +83,13 @@ public final class DeadLetters implements ParkedKeys {
 
     private static final String[] INDEXES = {
         "CREATE INDEX IF NOT EXISTS dead_letters_in_order ON dead_letters (sink, state, " + ORDER + ", id)",
-        // A key may be longer than an index entry: its beginning finds it.
-        "CREATE INDEX IF NOT EXISTS dead_letters_by_key ON dead_letters (sink, table_name, substr(key_text, 1, 200))",
-        "CREATE INDEX IF NOT EXISTS dead_letters_by_old_key ON dead_letters"
-                + " (sink, table_name, substr(old_key_text, 1, 200)) WHERE old_key_text IS NOT NULL"
+        // A key may be longer than an index entry: its beginning finds it. Of a key with many the first is found at
+        // once.
+        "CREATE INDEX IF NOT EXISTS dead_letters_first_of_key ON dead_letters"
+                + " (sink, table_name, substr(key_text, 1, 200), state, " + ORDER + ", id)",
+        "CREATE INDEX IF NOT EXISTS dead_letters_first_of_old_key ON dead_letters"
+                + " (sink, table_name, substr(old_key_text, 1, 200), state, " + ORDER + ", id)"
+                + " WHERE old_key_text IS NOT NULL"
     };
 
     // SELECT in place of VALUES: PostgreSQL's driver would join several rows into one INSERT, and that may not meet the
@@ -92,7 +98,7 @@ public final class DeadLetters implements ParkedKeys {
             INSERT INTO dead_letters (sink, event_id, variant, lsn, xid, schema_name, table_name, operation, key, key_text,
               old_key_text, route, endpoint, attempts, first_failure, last_failure, next_attempt, cause, event, headers,
               redrives, parkings, state, seq)
-            SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 1, 'parked', %s
+            SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 1, %s, %s
             WHERE 1 = 1
             ON CONFLICT (event_id, sink, variant) DO UPDATE SET
               parkings = dead_letters.parkings + 1,
@@ -103,8 +109,11 @@ public final class DeadLetters implements ParkedKeys {
               route = coalesce(excluded.route, dead_letters.route),
               endpoint = coalesce(excluded.endpoint, dead_letters.endpoint)""";
 
-    private static final String PARK_AUDITED = PARK.formatted("(SELECT a.seq FROM audit_log a WHERE a.event_id = ?)");
-    private static final String PARK_UNAUDITED = PARK.formatted("NULL");
+    private static final String SEQ = "(SELECT a.seq FROM audit_log a WHERE a.event_id = ?)";
+    private static final String PARK_AUDITED = PARK.formatted("'parked'", SEQ);
+    private static final String PARK_UNAUDITED = PARK.formatted("'parked'", "NULL");
+    private static final String BURY_AUDITED = PARK.formatted("'dead'", SEQ);
+    private static final String BURY_UNAUDITED = PARK.formatted("'dead'", "NULL");
 
     private static final String SUMMARY =
             "SELECT id, sink, event_id, seq, lsn, xid, schema_name, table_name, operation, key, route, endpoint, attempts,"
@@ -127,6 +136,7 @@ public final class DeadLetters implements ParkedKeys {
     /**
      * Parks one delivery. A delivery that stands here already keeps its place, its first failure and its state.
      *
+     * @param next when it is due; null if it is dead from the beginning
      * @param redrive whether it was sent from here
      */
     Store.Write parking(
@@ -134,7 +144,8 @@ public final class DeadLetters implements ParkedKeys {
         Instant now = Instant.now();
         return session -> {
             boolean withSeq = isAudited(session);
-            PreparedStatement row = session.batchAfter(withSeq ? PARK_AUDITED : PARK_UNAUDITED);
+            PreparedStatement row = session.batchAfter(
+                    next == null ? withSeq ? BURY_AUDITED : BURY_UNAUDITED : withSeq ? PARK_AUDITED : PARK_UNAUDITED);
             String key = keyText(event.keyText());
             String oldKey = event.operation() == Operation.UPDATE ? keyText(event.oldKeyText()) : key;
             int i = 0;
@@ -195,32 +206,39 @@ public final class DeadLetters implements ParkedKeys {
         return audited;
     }
 
-    // What the redrive needs. All but the listing runs in the store's writer: it sees every parking that was queued
-    // before.
+    // What the redrive needs. What decides runs in the store's writer: it sees every parking that was queued before.
 
-    /** Gives a sink's parked deliveries to {@code taker} in their order, until that wants no more. */
-    void forEachParked(String sink, Predicate<Parked> taker) throws SQLException {
-        long afterOrder = Long.MIN_VALUE;
-        long afterId = Long.MIN_VALUE;
-        boolean wanted = true;
-        while (wanted) {
+    /** A delivery's place in its sink's order. */
+    record Place(long order, long id) {
+        static final Place START = new Place(Long.MIN_VALUE, Long.MIN_VALUE);
+    }
+
+    /**
+     * Gives a sink's parked deliveries to {@code taker} in their order, until that wants no more.
+     *
+     * @param from after which to begin
+     * @return the last that was wanted; null if there were no more
+     */
+    Place forEachParked(String sink, Place from, Predicate<Parked> taker) throws SQLException {
+        Place last = from;
+        while (true) {
             // Pages, so that PostgreSQL's driver doesn't fetch all and SQLite keeps no old snapshot.
             String sql = "SELECT id, " + ORDER
                     + ", schema_name, table_name, key_text, old_key_text, next_attempt, redrives,"
                     + " parkings FROM dead_letters WHERE sink = ? AND state = 'parked' AND (" + ORDER + ", id) > (?, ?)"
-                    + " ORDER BY " + ORDER + ", id LIMIT 2000";
-            long order = afterOrder;
-            long id = afterId;
-            List<Object[]> page = query(sql, rows -> new Object[] {rows.getLong(2), parked(rows)}, sink, order, id);
-            if (page.isEmpty()) {
-                return;
-            }
+                    + " ORDER BY " + ORDER + ", id LIMIT " + PAGE_ROWS;
+            List<Object[]> page =
+                    query(sql, rows -> new Object[] {rows.getLong(2), parked(rows)}, sink, last.order(), last.id());
             for (Object[] row : page) {
-                wanted = wanted && taker.test((Parked) row[1]);
+                var parked = (Parked) row[1];
+                if (!taker.test(parked)) {
+                    return last;
+                }
+                last = new Place((Long) row[0], parked.id());
             }
-            Object[] last = page.get(page.size() - 1);
-            afterOrder = (Long) last[0];
-            afterId = ((Parked) last[1]).id();
+            if (page.size() < PAGE_ROWS) {
+                return null;
+            }
         }
     }
 
@@ -239,57 +257,99 @@ public final class DeadLetters implements ParkedKeys {
     /**
      * A delivery as it is sent again.
      *
-     * @param othersOfKey how many more are parked of its key
+     * @param parkings how often it had been parked when it was read
      */
-    record Taken(ChangeEvent event, String headers, int redrives, int parkings, int othersOfKey) {}
+    record Taken(ChangeEvent event, String headers, int redrives, int parkings) {}
 
-    /** Reads a delivery in order to send it; null if it may not be sent (any more): another of its key is before it. */
-    Taken take(Session session, long id) throws SQLException {
-        PreparedStatement select = session.statement("SELECT sink, schema_name, table_name, key_text, " + ORDER
-                + ", event, headers, redrives, parkings FROM dead_letters WHERE id = ? AND state = 'parked'");
+    /** Reads a delivery in order to send it; null if it isn't parked any more. */
+    Taken take(long id) throws SQLException {
+        String sql = "SELECT event, headers, redrives, parkings FROM dead_letters WHERE id = ? AND state = 'parked'";
+        List<Taken> found = query(
+                sql,
+                row -> new Taken(
+                        ChangeEvent.fromJson(row.getString(1).getBytes(StandardCharsets.UTF_8)),
+                        row.getString(2),
+                        row.getInt(3),
+                        row.getInt(4)),
+                id);
+        return found.isEmpty() ? null : found.get(0);
+    }
+
+    /** Whether a delivery may be tried now: it is still parked, and no other of its key or its whole table is before it. */
+    RedriveTurn.Answer turn(Session session, long id) throws SQLException {
+        PreparedStatement select = session.statement("SELECT sink, schema_name, table_name, key_text, old_key_text, "
+                + ORDER + " FROM dead_letters WHERE id = ? AND state = 'parked'");
         select.setLong(1, id);
         try (ResultSet row = select.executeQuery()) {
             if (!row.next()) {
-                return null;
+                return RedriveTurn.Answer.STAY;
             }
-            int others = othersOfKey(session, row, id);
-            return others < 0
-                    ? null
-                    : new Taken(
-                            ChangeEvent.fromJson(row.getString(6).getBytes(StandardCharsets.UTF_8)),
-                            row.getString(7),
-                            row.getInt(8),
-                            row.getInt(9),
-                            others);
+            var asker = new Asker(row.getString(1), row.getString(2), row.getString(3), new Place(row.getLong(6), id));
+            String key = row.getString(4);
+            String oldKey = row.getString(5);
+            return key.isEmpty() ? turnOfTable(session, asker) : turnOfKeys(session, asker, key, oldKey);
         }
     }
 
-    /** How many are parked that have this row's key as their new or old one; -1 if one of them is before it. */
-    private static int othersOfKey(Session session, ResultSet row, long id) throws SQLException {
-        int others = 0;
-        for (String column : List.of("key_text", "old_key_text")) {
-            PreparedStatement count = session.statement("SELECT count(*), sum(CASE WHEN " + ORDER + " < ? OR " + ORDER
-                    + " = ? AND id < ? THEN 1 ELSE 0 END) FROM dead_letters WHERE sink = ? AND table_name = ? AND substr("
-                    + column + ", 1, 200) = substr(?, 1, 200) AND " + column + " = ? AND schema_name = ?"
-                    + " AND state = 'parked' AND id <> ?");
-            count.setLong(1, row.getLong(5));
-            count.setLong(2, row.getLong(5));
-            count.setLong(3, id);
-            count.setString(4, row.getString(1));
-            count.setString(5, row.getString(3));
-            count.setString(6, row.getString(4));
-            count.setString(7, row.getString(4));
-            count.setString(8, row.getString(2));
-            count.setLong(9, id);
-            try (ResultSet counted = count.executeQuery()) {
-                counted.next();
-                if (counted.getLong(2) > 0) {
-                    return -1;
-                }
-                others += counted.getInt(1);
-            }
+    private record Asker(String sink, String schema, String table, Place place) {
+        boolean isAfter(Place other) {
+            return other != null
+                    && (other.order() < place.order() || other.order() == place.order() && other.id() < place.id());
         }
-        return others;
+    }
+
+    private static RedriveTurn.Answer turnOfTable(Session session, Asker asker) throws SQLException {
+        PreparedStatement before = session.statement(
+                "SELECT " + ORDER + ", id FROM dead_letters WHERE sink = ?" + " AND state = 'parked' AND (" + ORDER
+                        + ", id) < (?, ?) AND table_name = ? AND schema_name = ? LIMIT 1");
+        before.setString(1, asker.sink());
+        before.setLong(2, asker.place().order());
+        before.setLong(3, asker.place().id());
+        before.setString(4, asker.table());
+        before.setString(5, asker.schema());
+        if (place(before) != null) {
+            return RedriveTurn.Answer.STAY;
+        }
+        boolean left = firstOther(session, asker, "key_text", "") != null;
+        return new RedriveTurn.Answer(true, left, false);
+    }
+
+    private static RedriveTurn.Answer turnOfKeys(Session session, Asker asker, String key, String oldKey)
+            throws SQLException {
+        if (asker.isAfter(firstOther(session, asker, "key_text", ""))) {
+            return RedriveTurn.Answer.STAY;
+        }
+        boolean[] left = new boolean[2];
+        for (String column : List.of("key_text", "old_key_text")) {
+            Place ofKey = firstOther(session, asker, column, key);
+            Place ofOldKey = oldKey == null ? null : firstOther(session, asker, column, oldKey);
+            if (asker.isAfter(ofKey) || asker.isAfter(ofOldKey)) {
+                return RedriveTurn.Answer.STAY;
+            }
+            left[0] |= ofKey != null;
+            left[1] |= ofOldKey != null;
+        }
+        return new RedriveTurn.Answer(true, left[0], left[1]);
+    }
+
+    /** The first parked one with this key but the asker. */
+    private static Place firstOther(Session session, Asker asker, String column, String key) throws SQLException {
+        PreparedStatement first = session.statement("SELECT " + ORDER + ", id FROM dead_letters WHERE sink = ?"
+                + " AND table_name = ? AND substr(" + column + ", 1, 200) = substr(?, 1, 200) AND " + column + " = ?"
+                + " AND schema_name = ? AND state = 'parked' AND id <> ? ORDER BY " + ORDER + ", id LIMIT 1");
+        first.setString(1, asker.sink());
+        first.setString(2, asker.table());
+        first.setString(3, key);
+        first.setString(4, key);
+        first.setString(5, asker.schema());
+        first.setLong(6, asker.place().id());
+        return place(first);
+    }
+
+    private static Place place(PreparedStatement select) throws SQLException {
+        try (ResultSet row = select.executeQuery()) {
+            return row.next() ? new Place(row.getLong(1), row.getLong(2)) : null;
+        }
     }
 
     enum Outcome {
@@ -497,24 +557,40 @@ public final class DeadLetters implements ParkedKeys {
     }
 
     @Override
-    public Set<String> parkedKeys(String sink) {
-        Set<String> keys = new HashSet<>();
+    public boolean forEachParkedKey(String sink, int most, Consumer<String> taker) {
+        // Sorted by no more than the databases need; the driver hands out a part at a time only inside a transaction.
+        String sql = "SELECT DISTINCT schema_name, table_name, key_text, old_key_text FROM dead_letters"
+                + " WHERE sink = ? AND state = 'parked' LIMIT " + (most + 1L);
         try {
-            query(
-                    "SELECT DISTINCT schema_name, table_name, key_text, old_key_text FROM dead_letters"
-                            + " WHERE sink = ? AND state = 'parked'",
-                    rows -> {
-                        keys.add(ParkedKeys.key(rows.getString(1), rows.getString(2), rows.getString(3)));
-                        if (rows.getString(4) != null) {
-                            keys.add(ParkedKeys.key(rows.getString(1), rows.getString(2), rows.getString(4)));
-                        }
-                        return null;
-                    },
-                    sink);
+            return store.read(connection -> {
+                connection.setAutoCommit(store.isSqlite());
+                try (var select = connection.prepareStatement(sql)) {
+                    select.setFetchSize(store.isSqlite() ? 0 : PAGE_ROWS);
+                    select.setString(1, sink);
+                    return takeKeys(select, most, taker);
+                } finally {
+                    connection.setAutoCommit(true);
+                }
+            });
         } catch (SQLException e) {
             throw new IllegalStateException("The dead letters of " + sink + " can't be read: " + e.getMessage(), e);
         }
-        return keys;
+    }
+
+    private static boolean takeKeys(PreparedStatement select, int most, Consumer<String> taker) throws SQLException {
+        int taken = 0;
+        try (ResultSet rows = select.executeQuery()) {
+            while (rows.next()) {
+                if (++taken > most) {
+                    return false;
+                }
+                taker.accept(ParkedKeys.key(rows.getString(1), rows.getString(2), rows.getString(3)));
+                if (rows.getString(4) != null) {
+                    taker.accept(ParkedKeys.key(rows.getString(1), rows.getString(2), rows.getString(4)));
+                }
+            }
+        }
+        return true;
     }
 
     private DeadLetter letter(ResultSet row) throws SQLException {

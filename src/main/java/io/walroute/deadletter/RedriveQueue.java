@@ -14,7 +14,9 @@ import java.util.Set;
  * The order in which one sink's parked deliveries may be sent again: those that share a key one after the other, and one of a
  * whole table (a TRUNCATE, a table without key) after all before it and before all behind it.
  *
- * <p>Made from the deliveries in their order, as they stand at one moment; made anew when it has run empty. A delivery that
+ * <p>Made from a part of the deliveries in their order, as they stand at one moment; made anew, from the next part, when it has
+ * run empty. What was parked in an earlier part, or since, it doesn't know: whoever redrives asks the dead letters at the last
+ * moment. A delivery that
  * isn't due yet holds back all behind it of its key: they must not overtake it, and don't even take up room here.
  *
  * <p>Knows neither clock nor database. Not thread-safe: whoever redrives calls under its lock.
@@ -48,6 +50,8 @@ final class RedriveQueue {
 
     /** Keeps a sink busy for a while, and is little to hold. */
     static final int MOST = 5000;
+    /** Those that aren't due, and those behind them, aren't kept, but their keys are. */
+    static final int MOST_SEEN = 20_000;
 
     private final Instant now;
     private final Set<Long> inFlight;
@@ -55,6 +59,7 @@ final class RedriveQueue {
     private final Map<Long, Node> nodes = new HashMap<>();
     private final Deque<Node> ready = new ArrayDeque<>();
     private boolean complete = true;
+    private int seen;
     private Instant nextDue;
 
     /** @param inFlight the deliveries that are under way: they hold back those behind them, but aren't given out */
@@ -65,10 +70,11 @@ final class RedriveQueue {
 
     /** Adds the next delivery in order. Returns whether it wants more. */
     boolean add(Parked parked) {
-        if (nodes.size() >= MOST) {
+        if (nodes.size() >= MOST || seen >= MOST_SEEN) {
             complete = false;
             return false;
         }
+        seen++;
         var node = new Node(parked);
         boolean flying = inFlight.contains(parked.id());
         link(node);

@@ -10,12 +10,15 @@ import java.util.regex.Pattern;
 /**
  * How long a parked delivery waits for its next attempt, by how many redrives have failed already.
  *
- * @param waits at least one
+ * @param waits none: it is dead at once
  * @param forEver whether the last wait repeats; else the delivery is dead after it
  */
 record Schedule(List<Duration> waits, boolean forEver) {
     /** A sink that is back gets its deliveries within seconds; one that stays away costs one attempt in five seconds. */
     static final String DEFAULT = "5s,...";
+
+    /** Nothing is sent again but by hand. */
+    static final String NONE = "none";
 
     private static final Pattern WAIT = Pattern.compile("(\\d+)(ms|s|m|h|d)");
     private static final Duration SHORTEST_POLL = Duration.ofMillis(100);
@@ -26,10 +29,14 @@ record Schedule(List<Duration> waits, boolean forEver) {
     }
 
     /**
-     * @param text waits separated by commas, as {@code 5s,5m,2h}; {@code ...} at the end repeats the last one for ever
+     * @param text waits separated by commas, as {@code 5s,5m,2h}; {@code ...} at the end repeats the last one for ever; or
+     *     {@code none}
      * @throws IllegalArgumentException if it isn't that
      */
     static Schedule parse(String text) {
+        if (text.strip().equals(NONE)) {
+            return new Schedule(List.of(), false);
+        }
         List<Duration> waits = new ArrayList<>();
         boolean forEver = false;
         for (String part : text.split(",", -1)) {
@@ -67,7 +74,7 @@ record Schedule(List<Duration> waits, boolean forEver) {
 
     /** This schedule cut short, or its last wait repeated, so that there are so many redrives; 0 changes nothing. */
     Schedule withMost(int redrives) {
-        if (redrives == 0) {
+        if (redrives == 0 || waits.isEmpty()) {
             return this;
         }
         List<Duration> all = new ArrayList<>();
@@ -79,6 +86,9 @@ record Schedule(List<Duration> waits, boolean forEver) {
 
     /** How often to look for what is due: not less often than the first wait is long. */
     Duration pollEvery(Duration most) {
+        if (waits.isEmpty()) {
+            return most;
+        }
         Duration first = waits.get(0).compareTo(SHORTEST_POLL) < 0 ? SHORTEST_POLL : waits.get(0);
         return first.compareTo(most) < 0 ? first : most;
     }

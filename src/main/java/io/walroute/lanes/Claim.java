@@ -43,4 +43,17 @@ record Claim(String table, String key, String oldKey) {
     boolean wholeTable() {
         return key == null;
     }
+
+    /** Whether the two must run one after the other. */
+    boolean conflictsWith(Claim other) {
+        return table.equals(other.table)
+                && (wholeTable()
+                        || other.wholeTable()
+                        || claims(other.key)
+                        || other.oldKey != null && claims(other.oldKey));
+    }
+
+    private boolean claims(String one) {
+        return one.equals(key) || one.equals(oldKey);
+    }
 }

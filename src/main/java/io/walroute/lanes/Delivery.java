@@ -3,6 +3,7 @@ package io.walroute.lanes;
 import io.walroute.change.ChangeContext;
 import io.walroute.change.ChangeEvent;
 import io.walroute.change.ChangeProperties;
+import io.walroute.change.RedriveTurn;
 import io.walroute.change.Settlement;
 import java.util.HashMap;
 import java.util.Map;
@@ -25,7 +26,10 @@ final class Delivery {
     /** Whether it comes from the dead letters. */
     final boolean redrive;
 
+    final Settlement settlement;
     final Settlement.Hold hold;
+    /** Of a redriven delivery: to be asked when its turn has come; null if nobody is. */
+    final RedriveTurn redriveTurn;
 
     private final Object body;
     private final Map<String, Object> headers;
@@ -37,15 +41,18 @@ final class Delivery {
 
     long heldSinceNanos;
     KeyedOrder.Place<Delivery> place;
-    /** Of a redriven delivery: the first turn from which its key was parked when it arrived. */
-    long parkedFromAtArrival;
-
     boolean started;
     boolean spillEnded;
+    /** An earlier delivery of its key was or became parked while this one was here; the marks tell whether it still is. */
+    boolean mayBeBehind;
     /** An earlier delivery of its key failed: it must fail too, so that both come again in order. */
     boolean doomed;
     /** To be parked without an attempt, behind an earlier one of its key. */
     boolean behind;
+    /** Of a redriven delivery: what {@link #redriveTurn} said; null before. */
+    RedriveTurn.Answer answer;
+    /** Of a redriven delivery: one that shares a key has been parked since it was asked for, or was being. */
+    boolean keyParkedSince;
 
     Delivery(Exchange exchange, String lane) throws Exception {
         Message message = exchange.getMessage();
@@ -64,14 +71,16 @@ final class Delivery {
         redrive = isRedrive(lane);
         if (!redrive) {
             properties.remove(ChangeProperties.REDRIVE);
-            properties.remove(ChangeProperties.PARKED_LEFT);
         }
+        redriveTurn =
+                redrive && properties.get(ChangeProperties.REDRIVE_TURN) instanceof RedriveTurn turn ? turn : null;
+        properties.remove(ChangeProperties.REDRIVE_TURN);
         properties.remove(ChangeProperties.PARKED);
+        properties.remove(ChangeProperties.DEAD);
         properties.remove(ChangeProperties.PARK_REASON);
         properties.put(ChangeProperties.LANE, lane);
-        hold = exchange.getProperty(Settlement.PROPERTY) instanceof Settlement settlement
-                ? settlement.hold()
-                : Settlement.Hold.NONE;
+        settlement = exchange.getProperty(Settlement.PROPERTY) instanceof Settlement given ? given : Settlement.NONE;
+        hold = settlement.hold();
     }
 
     /** A redriven delivery of another lane may reach this one through that lane's route: here it is one like others. */

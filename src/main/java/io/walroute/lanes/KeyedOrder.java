@@ -131,6 +131,13 @@ final class KeyedOrder<T> {
         place.followers = null;
     }
 
+    /** The deliveries that wait for this one directly. */
+    void forEachFollower(Place<T> place, Consumer<T> action) {
+        if (place.followers != null) {
+            place.followers.forEach(follower -> action.accept(follower.delivery));
+        }
+    }
+
     /** The deliveries that wait for this one, directly or through others. */
     List<T> behind(Place<T> place) {
         Set<Place<T>> seen = Collections.newSetFromMap(new IdentityHashMap<>());

@@ -1,7 +1,10 @@
 package io.walroute.lanes;
 
+import io.walroute.change.ParkedKeys;
+import io.walroute.change.RedriveTurn;
 import io.walroute.change.Settlement;
 import java.util.ArrayDeque;
+import java.util.Collection;
 import java.util.Iterator;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -31,6 +34,8 @@ final class Lane {
     enum Outcome {
         DELIVERED,
         PARKED,
+        /** It stands in the dead letters, but nothing has to wait behind it. */
+        DEAD,
         FAILED
     }
 
@@ -47,20 +52,32 @@ final class Lane {
     private final Condition work = lock.newCondition();
 
     private final KeyedOrder<Delivery> order = new KeyedOrder<>();
-    private final ParkedMarks marks = new ParkedMarks();
+    private final ParkedMarks marks;
     private final ArrayDeque<Delivery> ready = new ArrayDeque<>();
+    /** Redriven ones that have been told whether they may be tried. */
+    private final ArrayDeque<Delivery> answered = new ArrayDeque<>();
     /** In the order of arrival. */
     private final Set<Delivery> held = new LinkedHashSet<>();
+    /** Those that {@link Spill} has and hasn't ended. */
+    private final Set<Delivery> spilling = new LinkedHashSet<>();
+    /** Redriven ones that are under way. */
+    private final Set<Delivery> redriving = new LinkedHashSet<>();
 
     private LaneSettings settings = LaneSettings.DEFAULT;
     private Object consumer;
     private Spill spill;
     private boolean closed;
+    /**
+     * A change failed and will come again. Until the stream starts anew, a parked one of the same key is not to be redriven:
+     * it may come after the one that failed.
+     */
+    private boolean awaitsNewStream;
+    /** Of the last change that came by a stream; of the newest stream, therefore. */
+    private Settlement newest = Settlement.NONE;
 
     private long turns;
     private long heldBytes;
     private int inFlight;
-    private int spilling;
     private int sendersWaiting;
     private long progressNanos;
     /** Since when senders have been turned away without one getting in; 0 while they get in. */
@@ -70,8 +87,13 @@ final class Lane {
     private long stallLoggedNanos;
 
     Lane(String name, LaneMeters meters) {
+        this(name, meters, ParkedMarks.MOST);
+    }
+
+    Lane(String name, LaneMeters meters, int mostParkedKeys) {
         this.name = name;
         this.meters = meters;
+        marks = new ParkedMarks(mostParkedKeys);
     }
 
     /** Settings of a consumer that exists but doesn't run yet. */
@@ -88,23 +110,102 @@ final class Lane {
      * Begins to serve a consumer.
      *
      * @param parking null if the lane never spills
-     * @param parkedKeys keys with parked deliveries from before, in the form of {@code ParkedKeys.key}
+     * @param parkedKeys asked now for the keys with parked deliveries, and again by {@link #compareMarks}
      * @throws IllegalStateException if there is another consumer
      */
-    void attach(Object newConsumer, LaneSettings newSettings, Spill parking, Set<String> parkedKeys) {
+    void attach(Object newConsumer, LaneSettings newSettings, Spill parking, Collection<ParkedKeys> parkedKeys) {
         lock.lock();
         try {
             if (consumer != null) {
                 throw new IllegalStateException(newConsumer + " reads lanes:" + name + ", which " + consumer
                         + " reads already. A lane feeds one route: use multicast in it, or another lane");
             }
-            marks.addEarlier(parkedKeys);
             consumer = newConsumer;
             settings = newSettings;
+        } finally {
+            lock.unlock();
+        }
+        try {
+            if (newSettings.parkBehind()) {
+                readMarks(parkedKeys, true);
+            }
+        } catch (RuntimeException e) {
+            detach(newConsumer);
+            throw e;
+        }
+        lock.lock();
+        try {
             spill = parking;
+            // They came before anything was known of parked ones.
+            held.forEach(delivery -> delivery.mayBeBehind = true);
             room.signalAll();
         } finally {
             lock.unlock();
+        }
+    }
+
+    /**
+     * Makes the marks agree with the dead letters: of some keys nothing may be parked any more, since deliveries were
+     * discarded or are dead. Blocks; does nothing if no key is marked.
+     */
+    void compareMarks(Collection<ParkedKeys> parkedKeys) {
+        lock.lock();
+        try {
+            if (marks.isEmpty()) {
+                return;
+            }
+        } finally {
+            lock.unlock();
+        }
+        readMarks(parkedKeys, false);
+    }
+
+    private void readMarks(Collection<ParkedKeys> parkedKeys, boolean first) {
+        ParkedMarks.Reading reading;
+        boolean before;
+        lock.lock();
+        try {
+            before = marks.isEverything();
+            // What is parked by way of the sink's route is marked when that is done: it need not be known here.
+            reading = marks.beginReading(
+                    spilling.stream().map(delivery -> delivery.claim).toList());
+        } finally {
+            lock.unlock();
+        }
+        boolean complete = true;
+        for (ParkedKeys source : parkedKeys) {
+            complete &= reading.take(source, name);
+        }
+        lock.lock();
+        try {
+            if (first) {
+                marks.endFirstReading(reading, complete);
+            } else {
+                marks.endReading(reading, complete);
+            }
+            logManyMarks(before);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void mark(Delivery delivery) {
+        if (!settings.parkBehind()) {
+            return;
+        }
+        boolean before = marks.isEverything();
+        marks.parked(delivery.claim);
+        logManyMarks(before);
+    }
+
+    private void logManyMarks(boolean before) {
+        if (!before && marks.isEverything()) {
+            LOG.warn(
+                    "lanes:{}: more than {} keys have parked changes: all changes are parked until there are fewer",
+                    name,
+                    marks.most());
+        } else if (before && !marks.isEverything()) {
+            LOG.info("lanes:{}: {} keys have parked changes, all others go on", name, marks.size());
         }
     }
 
@@ -125,14 +226,24 @@ final class Lane {
     /**
      * Takes a delivery, in the order of the calls. Blocks while the lane is full, unless the settings say to park.
      *
+     * @return false if the change's stream has failed: the lane didn't take it, it comes again
      * @throws InterruptedException if interrupted meanwhile; the lane didn't take it, nor in the other cases
      * @throws RejectedExecutionException if the lane is closed, or has no room for a redriven delivery in time
      */
-    void accept(Delivery delivery) throws InterruptedException {
+    boolean accept(Delivery delivery) throws InterruptedException {
         Spill parking = null;
         lock.lockInterruptibly();
         try {
-            if (awaitRoom(delivery)) {
+            boolean hasRoom = awaitRoom(delivery);
+            // Here, not before: whoever fails says so before it leaves the order, which takes this lock.
+            if (delivery.settlement.isFailed()) {
+                return false;
+            }
+            if (delivery.settlement.comesAgain()) {
+                newest = delivery.settlement;
+                awaitsNewStream = false;
+            }
+            if (hasRoom) {
                 enter(delivery);
             } else {
                 parking = spill;
@@ -144,6 +255,7 @@ final class Lane {
         if (parking != null) {
             parking.park(delivery);
         }
+        return true;
     }
 
     private void enter(Delivery delivery) {
@@ -154,9 +266,7 @@ final class Lane {
         }
         delivery.turn = ++turns;
         delivery.heldSinceNanos = System.nanoTime();
-        if (delivery.redrive) {
-            delivery.parkedFromAtArrival = marks.parkedFrom(delivery.claim);
-        }
+        delivery.mayBeBehind = !marks.isEmpty() && marks.isParked(delivery.claim);
         held.add(delivery);
         heldBytes += delivery.bytes;
         delivery.place = order.add(delivery, delivery.claim);
@@ -168,9 +278,10 @@ final class Lane {
 
     private void enterSpilled(Delivery delivery) {
         delivery.turn = ++turns;
-        spilling++;
-        if (settings.parkBehind()) {
-            marks.parked(delivery);
+        spilling.add(delivery);
+        mark(delivery);
+        for (Delivery redriven : redriving) {
+            redriven.keyParkedSince |= redriven.claim.conflictsWith(delivery.claim);
         }
         if (spilledSinceFull++ == 0) {
             warnOfOldest("parks changes");
@@ -197,7 +308,7 @@ final class Lane {
             while (!hasRoom(delivery)) {
                 long now = System.nanoTime();
                 long waitNanos = delivery.redrive ? redriveWaitsNanos(since, now) : spillsInNanos(now);
-                if (waitNanos <= 0 && spilling < settings.size()) {
+                if (waitNanos <= 0 && spilling.size() < settings.size()) {
                     return false;
                 }
                 logStall(now);
@@ -274,13 +385,24 @@ final class Lane {
     Delivery take(Object forConsumer) {
         lock.lock();
         try {
-            while (consumer == forConsumer) {
-                if (!ready.isEmpty() && inFlight < settings.maxInFlight()) {
-                    return start(ready.poll());
-                }
+            Delivery next = null;
+            while (consumer == forConsumer && (next = poll()) == null) {
                 awaitWork();
             }
-            return null;
+            return next;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** As {@link #take}, but null if there is none at present. */
+    Delivery poll() {
+        lock.lock();
+        try {
+            if (!answered.isEmpty()) {
+                return answered.poll();
+            }
+            return ready.isEmpty() || inFlight >= settings.maxInFlight() ? null : start(ready.poll());
         } finally {
             lock.unlock();
         }
@@ -298,11 +420,12 @@ final class Lane {
     private Delivery start(Delivery delivery) {
         inFlight++;
         delivery.started = true;
-        if (settings.parkBehind()) {
-            delivery.behind = delivery.redrive
-                    // an earlier one was parked since: trying this one now would overtake it
-                    ? marks.isBehind(delivery.claim, delivery.parkedFromAtArrival)
-                    : marks.isBehind(delivery.claim, delivery.turn);
+        if (delivery.redrive) {
+            redriving.add(delivery);
+            delivery.doomed |= awaitsNewStream;
+            delivery.keyParkedSince = spilling.stream().anyMatch(other -> other.claim.conflictsWith(delivery.claim));
+        } else {
+            delivery.behind = settings.parkBehind() && delivery.mayBeBehind && marks.isParked(delivery.claim);
         }
         if (!ready.isEmpty()) {
             work.signal();
@@ -310,14 +433,28 @@ final class Lane {
         return delivery;
     }
 
+    /** A redriven delivery that {@link #take} gave was told whether it may be tried; it is taken once more. */
+    void answer(Delivery delivery, RedriveTurn.Answer answer) {
+        lock.lock();
+        try {
+            delivery.answer = answer;
+            answered.add(delivery);
+            work.signal();
+        } finally {
+            lock.unlock();
+        }
+    }
+
     /**
      * Ends a delivery that {@link #take} gave; its followers may run. Repeated calls do nothing.
      *
-     * @param parkedLeft of a redriven delivery that got through: how many parked ones of its key there are; null if unknown
      * @param cause of FAILED; else null
      */
-    void finish(Delivery delivery, Outcome outcome, Integer parkedLeft, Throwable cause) {
+    void finish(Delivery delivery, Outcome outcome, Throwable cause) {
         int behind = 0;
+        if (outcome == Outcome.FAILED) {
+            failHold(delivery, cause);
+        }
         lock.lock();
         try {
             if (!held.remove(delivery)) {
@@ -325,8 +462,12 @@ final class Lane {
             }
             heldBytes -= delivery.bytes;
             inFlight--;
+            redriving.remove(delivery);
             progressNanos = System.nanoTime();
-            behind = note(delivery, outcome, parkedLeft);
+            behind = note(delivery, outcome);
+            order.forEachFollower(
+                    delivery.place,
+                    follower -> follower.mayBeBehind |= delivery.mayBeBehind || outcome == Outcome.PARKED);
             order.complete(delivery.place, ready::add);
             if (!ready.isEmpty()) {
                 work.signal();
@@ -340,37 +481,50 @@ final class Lane {
         settle(delivery, outcome, cause, behind);
     }
 
-    private int note(Delivery delivery, Outcome outcome, Integer parkedLeft) {
+    /**
+     * Before it leaves the order: from then on, what comes by the same stream is refused, and what came before it is found
+     * behind it.
+     */
+    private static void failHold(Delivery delivery, Throwable cause) {
+        delivery.hold.fail(cause);
+    }
+
+    private int note(Delivery delivery, Outcome outcome) {
         switch (outcome) {
-            case PARKED -> {
-                if (settings.parkBehind()) {
-                    marks.parked(delivery);
-                }
-            }
-            case DELIVERED -> {
-                if (delivery.redrive) {
-                    marks.redriven(delivery, parkedLeft);
+            case PARKED -> mark(delivery);
+            case DELIVERED, DEAD -> {
+                if (delivery.redrive && delivery.answer != null && !delivery.keyParkedSince) {
+                    clearMarks(delivery);
                 }
             }
             case FAILED -> {
-                return doomFollowers(delivery);
+                if (delivery.settlement.isFailed() && !delivery.doomed) {
+                    awaitsNewStream |= newest.isFailed();
+                    return doom(order.behind(delivery.place));
+                }
             }
         }
         return 0;
     }
 
+    private void clearMarks(Delivery delivery) {
+        if (!delivery.answer.keyLeft()) {
+            marks.keyIsClear(delivery.claim);
+        }
+        if (!delivery.answer.oldKeyLeft()) {
+            marks.oldKeyIsClear(delivery.claim);
+        }
+    }
+
     /**
      * A failed delivery comes again from the slot, and with it everything after it. What is already here behind it must not
-     * run before, so it fails too. Only where a hold makes it come again: nobody would bring back a replayed one.
+     * run before, so it fails too: those that come again, and redriven ones, which stay in the dead letters. Nobody would
+     * bring back others (replayed ones).
      */
-    private int doomFollowers(Delivery failed) {
-        if (failed.doomed || failed.hold == Settlement.Hold.NONE) {
-            return 0;
-        }
+    private static int doom(Collection<Delivery> followers) {
         int doomed = 0;
-        List<Delivery> followers = order.behind(failed.place);
         for (Delivery follower : followers) {
-            if (follower.hold != Settlement.Hold.NONE && !follower.redrive) {
+            if (follower.settlement.isFailed() || follower.redrive) {
                 follower.doomed = true;
                 doomed++;
             }
@@ -390,12 +544,12 @@ final class Lane {
                 meters.delivered.increment();
                 delivery.hold.release();
             }
-            case PARKED -> {
+            case PARKED, DEAD -> {
                 meters.parked.increment();
                 delivery.hold.release();
             }
             case FAILED -> {
-                if (!delivery.doomed) {
+                if (!delivery.doomed && !delivery.redrive) {
                     try (var context = delivery.context(name)) {
                         LOG.warn(
                                 "lanes:{}: {} was neither delivered nor parked ({} behind it fail too): {}",
@@ -405,7 +559,6 @@ final class Lane {
                                 String.valueOf(cause));
                     }
                 }
-                delivery.hold.fail(cause);
             }
         }
     }
@@ -415,31 +568,37 @@ final class Lane {
      *
      * @param cause why it isn't parked; null if it is
      */
-    void spilled(Delivery delivery, Throwable cause) {
+    void spilled(Delivery delivery, Outcome outcome, Throwable cause) {
+        int behind = 0;
+        if (outcome == Outcome.FAILED) {
+            failHold(delivery, cause);
+        }
         lock.lock();
         try {
             if (delivery.spillEnded) {
                 return;
             }
             delivery.spillEnded = true;
-            spilling--;
+            spilling.remove(delivery);
+            if (outcome == Outcome.FAILED && delivery.settlement.isFailed()) {
+                awaitsNewStream |= newest.isFailed();
+                behind = doom(behindSpilled(delivery));
+            }
             if (sendersWaiting > 0) {
                 room.signalAll();
             }
         } finally {
             lock.unlock();
         }
-        settle(delivery, cause == null ? Outcome.PARKED : Outcome.FAILED, cause, 0);
+        settle(delivery, outcome, cause, behind);
     }
 
-    /** Nothing of this key is parked any more; in the form of {@code ParkedKeys.key}. */
-    void nothingParked(String key) {
-        lock.lock();
-        try {
-            marks.remove(key);
-        } finally {
-            lock.unlock();
-        }
+    /** A spilled delivery has no place in the order; rare enough to look at all. */
+    private List<Delivery> behindSpilled(Delivery spilled) {
+        return held.stream()
+                .filter(delivery -> delivery.turn > spilled.turn && (!delivery.started || delivery.redrive))
+                .filter(delivery -> delivery.claim.conflictsWith(spilled.claim))
+                .toList();
     }
 
     /** Fails what isn't under way, and every sender that waits. What is under way may still finish. */
@@ -454,6 +613,7 @@ final class Lane {
             rest = held.stream().filter(delivery -> !delivery.started).toList();
             rest.forEach(held::remove);
             ready.clear();
+            answered.clear();
             room.signalAll();
             work.signalAll();
         } finally {
@@ -474,7 +634,7 @@ final class Lane {
     int pending() {
         lock.lock();
         try {
-            return held.size() + spilling;
+            return held.size() + spilling.size();
         } finally {
             lock.unlock();
         }
@@ -507,10 +667,11 @@ final class Lane {
         }
     }
 
+    /** Keys behind whose parked changes others are parked; if there are too many to know them, that limit. */
     int parkedKeys() {
         lock.lock();
         try {
-            return marks.size();
+            return marks.isEverything() ? marks.most() : marks.size();
         } finally {
             lock.unlock();
         }
@@ -536,7 +697,12 @@ final class Lane {
     boolean isIdle() {
         lock.lock();
         try {
-            return held.isEmpty() && heldBytes == 0 && inFlight == 0 && spilling == 0 && order.isEmpty();
+            return held.isEmpty()
+                    && heldBytes == 0
+                    && inFlight == 0
+                    && spilling.isEmpty()
+                    && redriving.isEmpty()
+                    && order.isEmpty();
         } finally {
             lock.unlock();
         }

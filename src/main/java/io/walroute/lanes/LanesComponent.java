@@ -7,6 +7,8 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import org.apache.camel.Endpoint;
 import org.apache.camel.spi.Metadata;
@@ -18,6 +20,9 @@ import org.apache.camel.support.DefaultComponent;
  * runs the sink's route and lets go of the hold when the change is delivered or parked.
  */
 public class LanesComponent extends DefaultComponent {
+    /** How soon a lane notices that a parked change was discarded or is dead. */
+    private static final long COMPARE_MARKS_MS = 1000;
+
     @Metadata(
             description =
                     "Lanes whose sink is switched off, separated by commas: what is sent to them counts as filtered")
@@ -27,6 +32,7 @@ public class LanesComponent extends DefaultComponent {
     private final Map<String, LaneMeters> meters = new ConcurrentHashMap<>();
     private final Set<LanesConsumer> consumers = ConcurrentHashMap.newKeySet();
     private Set<String> disabledNames = Set.of();
+    private ScheduledExecutorService timer;
     private MeterRegistry registry;
 
     @Override
@@ -77,19 +83,6 @@ public class LanesComponent extends DefaultComponent {
         return disabledNames.contains(name);
     }
 
-    /**
-     * Tells a lane that nothing of a key is parked any more, for when a parked delivery goes away otherwise than by being
-     * redriven (discarded, dead). Unknown lanes and keys are no error.
-     *
-     * @param key in the form of {@link io.walroute.change.ParkedKeys#key}
-     */
-    public void nothingParked(String name, String key) {
-        Lane lane = lanes.get(name);
-        if (lane != null) {
-            lane.nothingParked(key);
-        }
-    }
-
     public String getDisabled() {
         return disabled;
     }
@@ -103,7 +96,21 @@ public class LanesComponent extends DefaultComponent {
     }
 
     @Override
+    protected void doStart() throws Exception {
+        super.doStart();
+        timer = getCamelContext().getExecutorServiceManager().newSingleThreadScheduledExecutor(this, "lanes-marks");
+        timer.scheduleWithFixedDelay(
+                () -> consumers.forEach(LanesConsumer::compareMarks),
+                COMPARE_MARKS_MS,
+                COMPARE_MARKS_MS,
+                TimeUnit.MILLISECONDS);
+    }
+
+    @Override
     protected void doStop() throws Exception {
+        if (timer != null) {
+            getCamelContext().getExecutorServiceManager().shutdownNow(timer);
+        }
         lanes.values().forEach(Lane::close);
         lanes.clear();
         super.doStop();

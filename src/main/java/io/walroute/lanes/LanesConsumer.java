@@ -2,10 +2,10 @@ package io.walroute.lanes;
 
 import io.walroute.change.ChangeProperties;
 import io.walroute.change.ParkedKeys;
-import java.util.HashSet;
 import java.util.Set;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.function.BiConsumer;
 import org.apache.camel.AsyncProducer;
 import org.apache.camel.CamelContext;
 import org.apache.camel.Endpoint;
@@ -16,6 +16,8 @@ import org.apache.camel.StartupListener;
 import org.apache.camel.spi.ShutdownAware;
 import org.apache.camel.support.DefaultConsumer;
 import org.apache.camel.support.service.ServiceHelper;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Runs a sink's route for each delivery whose turn has come.
@@ -24,10 +26,13 @@ import org.apache.camel.support.service.ServiceHelper;
  * at once don't nest. At stop the route goes on, with Camel's shutdown timeout, until its lane is empty.
  */
 class LanesConsumer extends DefaultConsumer implements ShutdownAware, StartupListener {
+    private static final Logger LOG = LoggerFactory.getLogger(LanesConsumer.class);
+
     private final LanesEndpoint endpoint;
     private final LaneSettings settings;
     private Lane lane;
     private AsyncProducer parking;
+    private long compareFromNanos = System.nanoTime();
     private ExecutorService threads;
 
     LanesConsumer(LanesEndpoint endpoint, Processor processor, LaneSettings settings) {
@@ -59,14 +64,23 @@ class LanesConsumer extends DefaultConsumer implements ShutdownAware, StartupLis
         endpoint.getCamelContext().addStartupListener(this);
     }
 
-    private Set<String> parkedKeys() {
-        Set<String> keys = new HashSet<>();
-        if (settings.parkBehind()) {
-            for (ParkedKeys parked : endpoint.getCamelContext().getRegistry().findByType(ParkedKeys.class)) {
-                keys.addAll(parked.parkedKeys(endpoint.getName()));
-            }
+    private Set<ParkedKeys> parkedKeys() {
+        return endpoint.getCamelContext().getRegistry().findByType(ParkedKeys.class);
+    }
+
+    /** On the component's timer. The more there is to read, the less often. */
+    void compareMarks() {
+        long begun = System.nanoTime();
+        if (lane == null || !isStarted() || begun - compareFromNanos < 0) {
+            return;
         }
-        return keys;
+        try {
+            lane.compareMarks(parkedKeys());
+        } catch (RuntimeException e) {
+            LOG.debug("{}: what is parked can't be read, the marks stay", endpoint, e);
+        }
+        long end = System.nanoTime();
+        compareFromNanos = end + 20 * (end - begun);
     }
 
     /** Not before: a route that this one calls might not have been started. */
@@ -88,7 +102,7 @@ class LanesConsumer extends DefaultConsumer implements ShutdownAware, StartupLis
             try {
                 run(delivery);
             } catch (Exception | LinkageError e) {
-                lane.finish(delivery, Lane.Outcome.FAILED, null, e);
+                lane.finish(delivery, Lane.Outcome.FAILED, e);
             }
             delivery = lane.take(this);
         }
@@ -96,30 +110,42 @@ class LanesConsumer extends DefaultConsumer implements ShutdownAware, StartupLis
 
     private void run(Delivery delivery) {
         if (delivery.doomed) {
-            var cause = new RejectedExecutionException("an earlier change of the same key has to come again first");
-            lane.finish(delivery, Lane.Outcome.FAILED, null, cause);
+            fail(delivery, "an earlier change of the same key has to come again first");
         } else if (delivery.behind) {
-            park(delivery, "an earlier change of the same key is parked", cause -> {
-                Lane.Outcome outcome = cause == null ? Lane.Outcome.PARKED : Lane.Outcome.FAILED;
-                lane.finish(delivery, outcome, null, cause);
-            });
+            park(
+                    delivery,
+                    "an earlier change of the same key is parked",
+                    (outcome, cause) -> lane.finish(delivery, outcome, cause));
+        } else if (delivery.redriveTurn != null && delivery.answer == null) {
+            delivery.redriveTurn.ask(answer -> lane.answer(delivery, answer));
+        } else if (delivery.answer != null && !delivery.answer.go()) {
+            fail(delivery, "it is not the first of its key among the dead letters");
         } else {
             Exchange exchange = delivery.into(createExchange(false));
             getAsyncProcessor().process(exchange, doneSync -> routed(delivery, exchange));
         }
     }
 
+    private void fail(Delivery delivery, String why) {
+        lane.finish(delivery, Lane.Outcome.FAILED, new RejectedExecutionException(why));
+    }
+
     private void routed(Delivery delivery, Exchange exchange) {
         Throwable cause = failure(exchange);
-        boolean parked = Boolean.TRUE.equals(exchange.getProperty(ChangeProperties.PARKED));
-        Object left = exchange.getProperty(ChangeProperties.PARKED_LEFT);
+        Lane.Outcome outcome = outcome(exchange, cause);
         releaseExchange(exchange, false);
+        lane.finish(delivery, outcome, cause);
+    }
+
+    private static Lane.Outcome outcome(Exchange exchange, Throwable cause) {
         if (cause != null) {
-            lane.finish(delivery, Lane.Outcome.FAILED, null, cause);
-        } else {
-            Lane.Outcome outcome = parked ? Lane.Outcome.PARKED : Lane.Outcome.DELIVERED;
-            lane.finish(delivery, outcome, left instanceof Integer number ? number : null, null);
+            return Lane.Outcome.FAILED;
+        } else if (Boolean.TRUE.equals(exchange.getProperty(ChangeProperties.PARKED))) {
+            return Lane.Outcome.PARKED;
         }
+        return Boolean.TRUE.equals(exchange.getProperty(ChangeProperties.DEAD))
+                ? Lane.Outcome.DEAD
+                : Lane.Outcome.DELIVERED;
     }
 
     private static Throwable failure(Exchange exchange) {
@@ -132,17 +158,20 @@ class LanesConsumer extends DefaultConsumer implements ShutdownAware, StartupLis
     }
 
     private void spill(Delivery delivery) {
-        park(delivery, "the lane was full", cause -> lane.spilled(delivery, cause));
+        park(delivery, "the lane was full", (outcome, cause) -> lane.spilled(delivery, outcome, cause));
     }
 
-    private void park(Delivery delivery, String reason, java.util.function.Consumer<Throwable> done) {
+    private void park(Delivery delivery, String reason, BiConsumer<Lane.Outcome, Throwable> done) {
         try {
             Exchange exchange = delivery.into(endpoint.createExchange());
             exchange.getExchangeExtension().setFromRouteId(getRouteId());
             exchange.setProperty(ChangeProperties.PARK_REASON, reason);
-            parking.process(exchange, doneSync -> done.accept(failure(exchange)));
+            parking.process(exchange, doneSync -> {
+                Throwable cause = failure(exchange);
+                done.accept(cause == null ? Lane.Outcome.PARKED : Lane.Outcome.FAILED, cause);
+            });
         } catch (RuntimeException e) {
-            done.accept(e);
+            done.accept(Lane.Outcome.FAILED, e);
         }
     }
 

@@ -59,13 +59,19 @@ class LanesProducer extends DefaultAsyncProducer {
         if (settlement == null || !settlement.isFailed()) {
             return false;
         }
-        settlement.hold().fail(new RejectedExecutionException("another change failed, the stream starts again"));
+        settlement.hold().fail(comesAgain());
         return true;
+    }
+
+    private static RejectedExecutionException comesAgain() {
+        return new RejectedExecutionException("another change failed, the stream starts again");
     }
 
     private void send(Delivery delivery) throws InterruptedException {
         try {
-            lane.accept(delivery);
+            if (!lane.accept(delivery)) {
+                delivery.hold.fail(comesAgain());
+            }
         } catch (InterruptedException | RuntimeException e) {
             delivery.hold.fail(e);
             throw e;

@@ -1,159 +1,175 @@
 package io.walroute.lanes;
 
 import io.walroute.change.ParkedKeys;
-import java.util.HashMap;
-import java.util.Map;
-import java.util.Set;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
 
 /**
  * The keys with parked deliveries, behind which later ones of the same key must be parked as well. Dead letters stay the
  * truth; this is what a lane must know of them without asking.
  *
- * <p>A mark goes away when the last parked delivery of its key was redriven and delivered. How many are left, whoever redrives
- * has counted before; if the lane has parked another one since, that count is old. So a mark also keeps the id of the last
- * delivery parked, and goes only with it: a discarded one leaves its mark to the next of that key, which is then parked and
- * redriven once.
+ * <p>A key may be marked of which nothing is parked (its next delivery is then parked and redriven once), but none is parked
+ * without a mark. Bounded: beyond so many keys everything counts as parked, until a reading of the dead letters finds fewer.
  *
  * <p>Not thread-safe: the lane calls under its lock.
  */
 final class ParkedMarks {
-    /** Later than any turn: nothing is parked. */
-    static final long NOT_PARKED = Long.MAX_VALUE;
+    /** At most 4 MB for each lane. */
+    static final int MOST = 100_000;
+    /** More than happens while the dead letters are read; else it is in vain, and done again later. */
+    private static final int MOST_MEANWHILE = 20_000;
 
     /** {@link ParkedKeys}' text for a claim of a whole table. */
     private static final String WHOLE = "";
 
-    private static final class Mark {
-        /** The earliest turn that was parked; 0 if it was before this lane's time. */
-        private long from;
-        /** The last one that was parked: its turn, and its id if that is known. */
-        private long lastTurn;
+    private record Event(String table, String key, boolean parked) {}
 
-        private String lastId;
-        /** Only a delivery that changes this key into another is parked. */
-        private boolean onlyAsOldKey;
+    /** One look into the dead letters; {@link #take} outside the lane's lock. */
+    static final class Reading {
+        private final KeySet found = new KeySet();
+        private final int most;
+        private final List<Event> meanwhile = new ArrayList<>();
+
+        private Reading(int most) {
+            this.most = most;
+        }
+
+        /** @return whether that were all keys */
+        boolean take(ParkedKeys source, String sink) {
+            return source.forEachParkedKey(sink, most, found::add) && found.size() <= most;
+        }
     }
 
-    private final Map<String, Map<String, Mark>> tables = new HashMap<>();
-    private int size;
+    private final int most;
+    private KeySet keys = new KeySet();
+    private boolean everything;
+    private Reading reading;
 
-    /** Keys in the form of {@link ParkedKeys#key}, whose parked deliveries are earlier than any of this lane. */
-    void addEarlier(Set<String> keys) {
-        for (String key : keys) {
-            int end = key.indexOf('\0');
-            if (end < 0) {
-                throw new IllegalArgumentException("'" + key + "' is no key of parked deliveries: the NUL is missing");
-            }
-            mark(key.substring(0, end), key.substring(end + 1)).from = 0;
-        }
+    ParkedMarks(int most) {
+        this.most = most;
     }
 
     /** A delivery is parked, or will be in a moment. */
-    void parked(Delivery delivery) {
-        Claim claim = delivery.claim;
-        if (claim.wholeTable()) {
-            park(claim.table(), WHOLE, delivery, false);
-            return;
-        }
-        park(claim.table(), claim.key(), delivery, false);
+    void parked(Claim claim) {
+        mark(claim.table(), claim.wholeTable() ? WHOLE : claim.key());
         if (claim.oldKey() != null) {
-            park(claim.table(), claim.oldKey(), delivery, true);
+            mark(claim.table(), claim.oldKey());
         }
     }
 
-    private void park(String table, String key, Delivery delivery, boolean asOldKey) {
-        Mark mark = marks(table).get(key);
-        if (mark == null) {
-            mark = mark(table, key);
-            mark.from = delivery.turn;
-            mark.onlyAsOldKey = asOldKey;
-        } else if (delivery.redrive) {
-            return; // parked again where it was: the others of its key are still behind it
+    private void mark(String table, String key) {
+        note(table, key, true);
+        if (!everything) {
+            keys.add(table, key);
+            bound();
         }
-        mark.from = Math.min(mark.from, delivery.turn);
-        mark.onlyAsOldKey &= asOldKey;
-        if (delivery.turn >= mark.lastTurn) {
-            mark.lastTurn = delivery.turn;
-            mark.lastId = delivery.eventId;
+    }
+
+    private void bound() {
+        if (keys.size() > most) {
+            everything = true;
+            keys = new KeySet();
         }
+    }
+
+    private void note(String table, String key, boolean parked) {
+        if (reading == null) {
+            return;
+        }
+        if (reading.meanwhile.size() >= MOST_MEANWHILE) {
+            reading = null;
+        } else {
+            reading.meanwhile.add(new Event(table, key, parked));
+        }
+    }
+
+    /** Of this claim's key nothing is parked any more. */
+    void keyIsClear(Claim claim) {
+        clear(claim.table(), claim.wholeTable() ? WHOLE : claim.key());
+    }
+
+    void oldKeyIsClear(Claim claim) {
+        if (claim.oldKey() != null) {
+            clear(claim.table(), claim.oldKey());
+        }
+    }
+
+    private void clear(String table, String key) {
+        note(table, key, false);
+        keys.remove(table, key);
+    }
+
+    /** Whether a delivery that shares a key with this claim may be parked. */
+    boolean isParked(Claim claim) {
+        if (everything) {
+            return true;
+        }
+        if (claim.wholeTable()) {
+            return keys.containsAnyOf(claim.table());
+        }
+        return keys.containsAnyOf(claim.table())
+                && (keys.contains(claim.table(), claim.key())
+                        || keys.contains(claim.table(), WHOLE)
+                        || claim.oldKey() != null && keys.contains(claim.table(), claim.oldKey()));
+    }
+
+    boolean isEmpty() {
+        return !everything && keys.size() == 0;
+    }
+
+    /** Whether there are too many to tell one key from another. */
+    boolean isEverything() {
+        return everything;
+    }
+
+    int most() {
+        return most;
+    }
+
+    /** How many keys are marked. */
+    int size() {
+        return keys.size();
     }
 
     /**
-     * A redriven delivery got through.
+     * Begins to compare with the dead letters; what is marked and cleared from now on is put on top of what it finds.
      *
-     * @param left how many parked deliveries of its key there were after it; null if unknown
+     * @param onTheirWay what is being parked at this moment, and may or may not be found
      */
-    void redriven(Delivery delivery, Integer left) {
-        Claim claim = delivery.claim;
-        String key = claim.wholeTable() ? WHOLE : claim.key();
-        Mark mark = marks(claim.table()).get(key);
-        if (mark != null && left != null && left == 0 && isLast(mark, delivery)) {
-            remove(claim.table(), key);
-        }
-        Mark old = claim.oldKey() == null ? null : marks(claim.table()).get(claim.oldKey());
-        if (old != null && old.onlyAsOldKey && isLast(old, delivery)) {
-            remove(claim.table(), claim.oldKey());
-        }
+    Reading beginReading(Collection<Claim> onTheirWay) {
+        reading = new Reading(everything ? most / 2 : most);
+        onTheirWay.forEach(this::parked);
+        return reading;
     }
 
-    private static boolean isLast(Mark mark, Delivery delivery) {
-        return mark.lastId == null || mark.lastId.equals(delivery.eventId);
-    }
-
-    /** Whether an earlier delivery that shares a key with this one is parked. */
-    boolean isBehind(Claim claim, long turn) {
-        return parkedFrom(claim) < turn;
-    }
-
-    /** The first turn that is parked among those that share a key with this claim. */
-    long parkedFrom(Claim claim) {
-        Map<String, Mark> marks = tables.get(claim.table());
-        if (marks == null) {
-            return NOT_PARKED;
-        }
-        if (claim.wholeTable()) {
-            return marks.values().stream().mapToLong(mark -> mark.from).min().orElse(NOT_PARKED);
-        }
-        long from = Math.min(from(marks, claim.key()), from(marks, WHOLE));
-        return claim.oldKey() == null ? from : Math.min(from, from(marks, claim.oldKey()));
-    }
-
-    private static long from(Map<String, Mark> marks, String key) {
-        Mark mark = marks.get(key);
-        return mark == null ? NOT_PARKED : mark.from;
-    }
-
-    /** Forgets a key, in the form of {@link ParkedKeys#key}. */
-    void remove(String key) {
-        int end = key.indexOf('\0');
-        if (end >= 0) {
-            remove(key.substring(0, end), key.substring(end + 1));
-        }
-    }
-
-    private void remove(String table, String key) {
-        Map<String, Mark> marks = tables.get(table);
-        if (marks == null || marks.remove(key) == null) {
+    /** @param complete whether the reading saw all keys */
+    void endReading(Reading ended, boolean complete) {
+        if (reading != ended) {
             return;
         }
-        size--;
-        if (marks.isEmpty()) {
-            tables.remove(table);
+        reading = null;
+        if (!complete) {
+            return;
         }
+        for (Event event : ended.meanwhile) {
+            if (event.parked()) {
+                ended.found.add(event.table(), event.key());
+            } else {
+                ended.found.remove(event.table(), event.key());
+            }
+        }
+        keys = ended.found;
+        everything = false;
+        bound();
     }
 
-    private Map<String, Mark> marks(String table) {
-        return tables.getOrDefault(table, Map.of());
-    }
-
-    private Mark mark(String table, String key) {
-        return tables.computeIfAbsent(table, t -> new HashMap<>()).computeIfAbsent(key, k -> {
-            size++;
-            return new Mark();
-        });
-    }
-
-    int size() {
-        return size;
+    /** The first reading of a lane: if there are too many, everything counts as parked. */
+    void endFirstReading(Reading ended, boolean complete) {
+        endReading(ended, complete);
+        if (!complete) {
+            everything = true;
+            keys = new KeySet();
+        }
     }
 }

@@ -225,7 +225,8 @@ public final class Service implements AutoCloseable {
                         .equals(settings.databaseUrl().jdbcUrl())) {
             return "";
         }
-        return "public.audit_log,public.dead_letters,public.frames,public.walroute_meta," + SlotLog.TABLES;
+        return "public.audit_log,public.audit_key_changes,public.dead_letters,public.frames,public.walroute_meta,public.replays,"
+                + SlotLog.TABLES;
     }
 
     private void bindSinks() {

@@ -142,6 +142,11 @@ final class Ledger {
         }
 
         @Override
+        public boolean comesAgain() {
+            return true;
+        }
+
+        @Override
         public boolean isFailed() {
             return failure.get() != null;
         }

@@ -192,6 +192,25 @@ class AuditLogTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"sqlite", "postgresql"})
+    void a_change_is_overtaken_by_a_later_one_that_gave_its_row_another_key(String kind) throws Exception {
+        open(kind);
+        var moved = ChangeEvent.builder(Operation.UPDATE, "public", "listings", NOON, new Version(1, new Lsn(12), 0))
+                .key("id", 3L)
+                .oldRow(Map.of("id", 1L))
+                .newRow(Map.of("id", 3L))
+                .xid(12)
+                .build();
+        send(update(1, 10), update(2, 11), moved);
+        send(moved); // comes twice after a crash
+        assertThat(log.hasLater(update(1, 10), 1)).isTrue();
+        assertThat(log.hasLater(update(2, 11), 2)).isFalse();
+        assertThat(log.hasLater(moved, 3)).isFalse();
+        assertThat(log.prune(NOON.plusSeconds(60), null)).isEqualTo(3);
+        assertThat(log.hasLater(update(1, 10), 1)).isFalse();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"sqlite", "postgresql"})
     void pruning_deletes_the_old_but_nothing_unsettled_or_dead_lettered(String kind) throws Exception {
         open(kind);
         store.define("CREATE TABLE IF NOT EXISTS dead_letters (event_id text)");

@@ -21,10 +21,12 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
@@ -193,6 +195,12 @@ class DeadLetterTest {
                 () -> {});
     }
 
+    private Set<String> parkedKeys(String sink) {
+        Set<String> keys = new HashSet<>();
+        assertThat(letters.forEachParkedKey(sink, 1000, keys::add)).isTrue();
+        return keys;
+    }
+
     private void failFor(Predicate<ChangeEvent> which) {
         sink = exchange -> {
             if (which.test(exchange.getMessage().getBody(ChangeEvent.class))) {
@@ -222,8 +230,8 @@ class DeadLetterTest {
         assertThat(letter.headers()).contains("\"topic\":\"listings.created\"", "{\"seller_address\":\"0x1\"}");
         assertThat(letter.nextAttempt())
                 .isBetween(Instant.now().plusSeconds(40 * 60), Instant.now().plusSeconds(80 * 60));
-        assertThat(letters.parkedKeys("cache")).containsExactly(ParkedKeys.key("public", "listings", "42"));
-        assertThat(letters.parkedKeys("hook")).isEmpty();
+        assertThat(parkedKeys("cache")).containsExactly(ParkedKeys.key("public", "listings", "42"));
+        assertThat(parkedKeys("hook")).isEmpty();
         assertThat(camel.getRegistry().findByType(ParkedKeys.class)).containsExactly(letters);
     }
 
@@ -238,7 +246,7 @@ class DeadLetterTest {
         }
         send(events.toArray(ChangeEvent[]::new));
         assertThat(letters.count(DeadLetterFilter.ALL)).isEqualTo(300);
-        assertThat(letters.parkedKeys("cache")).hasSize(40);
+        assertThat(parkedKeys("cache")).hasSize(40);
 
         sink = exchange -> {};
         await().atMost(Duration.ofSeconds(30)).until(() -> letters.count(DeadLetterFilter.ALL) == 0);
@@ -312,11 +320,83 @@ class DeadLetterTest {
         assertThat(dead.state()).isEqualTo(DeadLetter.State.DEAD);
         assertThat(dead.attempts()).isEqualTo(3);
         assertThat(dead.nextAttempt()).isNull();
-        assertThat(letters.parkedKeys("cache")).isEmpty();
+        assertThat(parkedKeys("cache")).isEmpty();
 
         sink = exchange -> {};
         assertThat(letters.markDue(dead.id())).isTrue();
         await().atMost(Duration.ofSeconds(20)).until(() -> delivered.contains("1@1"));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"sqlite", "postgresql"})
+    void with_no_schedule_a_delivery_is_dead_at_once_until_it_is_redriven_by_hand(String kind) throws Exception {
+        open(kind, "schedule=none", 0);
+        failFor(event -> event.lsn().value() == 1);
+        send(update(1, 1), update(1, 2));
+        assertThat(delivered).containsExactly("1@2");
+        DeadLetter dead = letters.list(DeadLetterFilter.ALL, 10).get(0);
+        assertThat(dead.state()).isEqualTo(DeadLetter.State.DEAD);
+        assertThat(dead.nextAttempt()).isNull();
+        assertThat(letters.markDue(dead.id())).isTrue();
+        await().atMost(Duration.ofSeconds(20))
+                .until(() -> letters.get(dead.id()).orElseThrow().attempts() == 2
+                        && letters.get(dead.id()).orElseThrow().state() == DeadLetter.State.DEAD);
+        sink = exchange -> {};
+        assertThat(letters.markDue(dead.id())).isTrue();
+        await().atMost(Duration.ofSeconds(20)).until(() -> delivered.contains("1@1"));
+        await().atMost(Duration.ofSeconds(20)).until(() -> letters.count(DeadLetterFilter.ALL) == 0);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"sqlite", "postgresql"})
+    void a_key_whose_parked_deliveries_another_process_discards_runs_again(String kind) throws Exception {
+        open(kind, "schedule=1h", 0);
+        failFor(event -> event.lsn().value() <= 2);
+        send(update(1, 1), update(2, 2), update(1, 3), update(2, 4));
+        assertThat(letters.count(DeadLetterFilter.ALL)).isEqualTo(4);
+        try (var other = Store.open(new Store.Settings(url))) {
+            assertThat(new DeadLetters(other)
+                            .discard(new DeadLetterFilter(null, null, "listings", "1", null, null, null)))
+                    .isEqualTo(2);
+        }
+        var lsn = new AtomicInteger(10);
+        await().atMost(Duration.ofSeconds(20)).until(() -> {
+            send(update(1, lsn.incrementAndGet()));
+            return delivered.contains("1@" + lsn);
+        });
+        send(update(2, 5000));
+        assertThat(delivered).noneMatch(each -> each.startsWith("2@"));
+    }
+
+    @Test
+    void after_the_last_attempt_a_later_change_of_the_key_does_not_wait() throws Exception {
+        open("sqlite", "schedule=50ms", 0);
+        failFor(event -> event.lsn().value() == 1);
+        send(update(1, 1));
+        await().atMost(Duration.ofSeconds(20))
+                .until(() -> letters.list(DeadLetterFilter.ALL, 1).get(0).state() == DeadLetter.State.DEAD);
+        await().atMost(Duration.ofSeconds(20))
+                .until(() -> meters.get("walroute.lane.parked.keys").gauge().value() == 0);
+        send(update(1, 2));
+        assertThat(delivered).containsExactly("1@2");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"sqlite", "postgresql"})
+    void what_is_due_is_found_behind_any_number_that_are_not(String kind) throws Exception {
+        open(kind, "schedule=1h", 0);
+        int many = RedriveQueue.MOST_SEEN * 2 + 10;
+        var open = new AtomicInteger(1);
+        for (int i = 1; i <= many; i++) {
+            ChangeEvent event = update(i, i);
+            Instant due = Instant.now().plusSeconds(i == many ? -1 : 3600);
+            store.submit(
+                    letters.parking("cache", event, "{}", new Failure(1, "away", "cache", null), due, false),
+                    event.lsn().value() == many ? open::decrementAndGet : () -> {});
+        }
+        await().atMost(Duration.ofSeconds(60)).until(() -> open.get() == 0);
+        await().atMost(Duration.ofSeconds(30)).until(() -> delivered.contains(many + "@" + many));
+        assertThat(delivered).hasSize(1);
     }
 
     @Test

@@ -5,7 +5,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 
 /** A settlement that tells what became of its holds. */
-final class Holds implements Settlement {
+class Holds implements Settlement {
     final AtomicInteger taken = new AtomicInteger();
     final AtomicInteger released = new AtomicInteger();
     final AtomicInteger failed = new AtomicInteger();
@@ -14,9 +14,38 @@ final class Holds implements Settlement {
     /** Whether the stream that the change came by is ending. */
     volatile boolean streamFailed;
 
+    private final Holds first;
+
+    Holds() {
+        first = this;
+    }
+
+    /** Of another change of the same stream. */
+    Holds(Holds first) {
+        this.first = first;
+    }
+
+    /** Of a delivery that comes from the dead letters. */
+    static final class OfRedrive extends Holds {
+        @Override
+        public boolean isFailed() {
+            return false;
+        }
+
+        @Override
+        public boolean comesAgain() {
+            return false;
+        }
+    }
+
     @Override
     public boolean isFailed() {
-        return streamFailed;
+        return first.streamFailed;
+    }
+
+    @Override
+    public boolean comesAgain() {
+        return true;
     }
 
     @Override
@@ -30,6 +59,7 @@ final class Holds implements Settlement {
 
             @Override
             public void fail(Throwable failure) {
+                first.streamFailed = true;
                 cause.set(failure);
                 failed.incrementAndGet();
             }

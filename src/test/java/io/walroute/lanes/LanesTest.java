@@ -113,9 +113,9 @@ class LanesTest {
     void a_failed_change_fails_its_hold_and_what_is_behind_it_fails_without_being_tried() throws Exception {
         context.start(r -> r.from("lanes:cache").process(sink));
         var first = new Holds();
-        var second = new Holds();
-        var third = new Holds();
-        var other = new Holds();
+        var second = new Holds(first);
+        var third = new Holds(first);
+        var other = new Holds(first);
         context.send("cache", context.change("1", "a1"), first);
         context.send("cache", context.change("1", "a2"), second);
         context.send("cache", context.change("1", "a3"), third);
@@ -128,7 +128,7 @@ class LanesTest {
         sink.end("b1");
         LaneContext.await().untilAtomic(other.released, org.hamcrest.Matchers.is(1));
         // sent again, they run
-        context.send("cache", context.change("1", "a1 again"), first);
+        context.send("cache", context.change("1", "a1 again"), new Holds());
         sink.end("a1 again");
         LaneContext.await().until(() -> context.lane("cache").isIdle());
         assertThat(context.count("walroute.delivered", "cache")).isEqualTo(2);

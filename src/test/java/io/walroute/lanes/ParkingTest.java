@@ -4,10 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.walroute.change.ChangeProperties;
 import io.walroute.change.ParkedKeys;
+import io.walroute.change.RedriveTurn;
 import io.walroute.change.Settlement;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.camel.Exchange;
@@ -129,19 +132,37 @@ class ParkingTest {
     }
 
     @Test
-    void a_count_of_none_left_that_is_older_than_a_parking_does_not_let_the_key_go_on() throws Exception {
-        start("");
+    void a_key_stays_parked_when_one_was_spilled_after_none_of_it_was_left() throws Exception {
+        start("&whenFull=park&size=1");
         var a1 = context.change("1", "a1");
-        var a2 = context.change("1", "a2");
         context.send("hook", a1);
         sink.end("a1", LaneTestExchanges::deadLettered);
-        context.send("hook", a2);
-        parked.end("a2");
-        // counted before a2 was parked
+        LaneContext.await().until(() -> context.lane("hook").held() == 0);
         context.send("hook", a1, LaneTestExchanges.redrive(0));
+        sink.awaitOpen("a1");
+        context.send("hook", context.change("1", "a2"));
+        parked.end("a2");
         sink.end("a1");
+        LaneContext.await().until(() -> context.lane("hook").held() == 0);
+        assertThat(context.lane("hook").parkedKeys()).isEqualTo(1);
         context.send("hook", context.change("1", "a3"));
-        parked.end("a3");
+        parked.awaitOpen("a3");
+    }
+
+    @Test
+    void a_key_stays_parked_when_one_was_being_spilled_while_none_of_it_was_found() throws Exception {
+        start("&whenFull=park&size=1");
+        var a1 = context.change("1", "a1");
+        context.send("hook", a1);
+        context.send("hook", context.change("1", "a2"));
+        parked.awaitOpen("a2");
+        sink.end("a1", LaneTestExchanges::deadLettered);
+        LaneContext.await().until(() -> context.lane("hook").held() == 0);
+        context.send("hook", a1, LaneTestExchanges.redrive(0));
+        sink.awaitOpen("a1");
+        parked.end("a2");
+        sink.end("a1");
+        LaneContext.await().until(() -> context.lane("hook").held() == 0);
         assertThat(context.lane("hook").parkedKeys()).isEqualTo(1);
     }
 
@@ -181,10 +202,13 @@ class ParkingTest {
         parked.end("a");
         sink.end("c");
         assertThat(context.lane("hook").parkedKeys()).isEqualTo(2);
-        context.lanes.nothingParked("hook", ParkedKeys.key("public", "listings", "1"));
-        context.send("hook", change, LaneTestExchanges.redrive(0));
+        context.send("hook", change, LaneTestExchanges.redrive(new RedriveTurn.Answer(true, false, true)));
         sink.end("1 to 2");
-        LaneContext.await().until(() -> context.lane("hook").parkedKeys() == 0);
+        LaneContext.await().until(() -> context.lane("hook").parkedKeys() == 1);
+        context.send("hook", context.change("2", "b"));
+        sink.end("b");
+        context.send("hook", context.change("1", "a2"));
+        parked.awaitOpen("a2");
     }
 
     @Test
@@ -215,7 +239,7 @@ class ParkingTest {
     }
 
     @Test
-    void a_redriven_change_does_not_pass_one_that_was_parked_before_it_meanwhile() throws Exception {
+    void a_redriven_change_is_asked_about_when_its_turn_has_come_and_stays_if_it_is_told_to() throws Exception {
         start("&whenFull=park&size=2");
         var a3 = context.change("1", "a3");
         context.send("hook", context.change("1", "a1"));
@@ -224,18 +248,139 @@ class ParkingTest {
         parked.end("a3");
         sink.end("b1");
         LaneContext.await().until(() -> context.lane("hook").held() == 1);
-        context.send("hook", a3, LaneTestExchanges.redrive(0));
+        var asked = new AtomicInteger();
+        var holds = new Holds();
+        RedriveTurn turn = asker -> {
+            asked.incrementAndGet();
+            asker.accept(RedriveTurn.Answer.STAY);
+        };
+        context.send(
+                "hook",
+                a3,
+                Map.of(
+                        Settlement.PROPERTY,
+                        holds,
+                        ChangeProperties.REDRIVE,
+                        true,
+                        ChangeProperties.REDRIVE_TURN,
+                        turn));
+        assertThat(asked).hasValue(0);
         sink.end("a1", LaneTestExchanges::deadLettered);
-        parked.awaitOpen("a3");
+        LaneContext.await().untilAtomic(holds.failed, Matchers.is(1));
+        assertThat(asked).hasValue(1);
         assertThat(sink.begun()).containsExactly("a1", "b1");
+        assertThat(parked.begun()).containsExactly("a3");
+    }
+
+    @Test
+    void what_follows_a_spilled_change_that_could_not_be_parked_fails_too_and_other_keys_go_on() throws Exception {
+        start("&whenFull=park&size=2&parkBehind=false");
+        var holds = new Holds();
+        context.send("hook", context.change("1", "a1"), holds);
+        context.send("hook", context.change("2", "b1"), holds);
+        context.send("hook", context.change("1", "a2"), holds);
+        parked.awaitOpen("a2");
+        sink.end("b1");
+        LaneContext.await().until(() -> context.lane("hook").held() == 1);
+        context.send("hook", context.change("1", "a3"), holds);
+        parked.fail("a2", new IllegalStateException("disk full"));
+        LaneContext.await().untilAtomic(holds.failed, Matchers.is(1));
+        sink.end("a1");
+        LaneContext.await().untilAtomic(holds.failed, Matchers.is(2));
+        assertThat(sink.begun()).containsExactly("a1", "b1");
+        assertThat(holds.released).hasValue(2);
+    }
+
+    @Test
+    void after_a_failed_change_a_parked_one_stays_until_the_stream_has_begun_anew() throws Exception {
+        start("&whenFull=park&size=1");
+        var first = new Holds();
+        var a1 = context.change("1", "a1");
+        var a2 = context.change("1", "a2");
+        context.send("hook", a1, first);
+        context.send("hook", a2, first);
+        parked.end("a2");
+        sink.fail("a1", new IllegalStateException("not even parked"));
+        LaneContext.await().untilAtomic(first.failed, Matchers.is(1));
+        LaneContext.await().until(() -> context.lane("hook").held() == 0);
+        // a2 stands in the dead letters, a1 is still to come again
+        var redrive = new Holds.OfRedrive();
+        context.send("hook", a2, redriveWith(redrive));
+        LaneContext.await().untilAtomic(redrive.failed, Matchers.is(1));
+        var again = new Holds();
+        context.send("hook", a1, again);
+        parked.end("a1");
+        context.send("hook", a1, redriveWith(new Holds.OfRedrive()));
+        sink.end("a1");
+        context.send("hook", a2, redriveWith(new Holds.OfRedrive()));
+        sink.end("a2");
+        assertThat(sink.begun()).containsExactly("a1", "a1", "a2");
+    }
+
+    private static Map<String, Object> redriveWith(Settlement settlement) {
+        var properties = new HashMap<>(LaneTestExchanges.redrive(0));
+        properties.put(Settlement.PROPERTY, settlement);
+        return properties;
+    }
+
+    @Test
+    void what_comes_by_a_stream_that_failed_while_it_waited_for_room_is_not_taken() throws Exception {
+        start("&size=1&parkAfter=60000");
+        var holds = new Holds();
+        context.send("hook", context.change("1", "a1"), holds);
+        var sender = new Thread(() -> context.send("hook", context.change("1", "a2"), holds));
+        sender.start();
+        LaneContext.await().until(() -> sender.getState() == Thread.State.TIMED_WAITING);
+        sink.fail("a1", new IllegalStateException("not even parked"));
+        LaneContext.await().untilAtomic(holds.failed, Matchers.is(2));
+        sender.join(10_000);
+        assertThat(sink.begun()).containsExactly("a1");
+        assertThat(context.lane("hook").held()).isZero();
+    }
+
+    @Test
+    void a_change_that_is_dead_lets_its_followers_go_on_at_once() throws Exception {
+        start("");
+        context.send("hook", context.change("1", "a1"));
+        context.send("hook", context.change("1", "a2"));
+        sink.end("a1", exchange -> exchange.setProperty(ChangeProperties.DEAD, true));
+        sink.end("a2");
+        assertThat(context.lane("hook").parkedKeys()).isZero();
+        assertThat(context.count("walroute.parked", "hook")).isEqualTo(1);
+    }
+
+    @Test
+    void a_key_whose_parked_changes_went_away_by_other_hands_runs_again() throws Exception {
+        Set<String> store = ConcurrentHashMap.newKeySet();
+        store.add(ParkedKeys.key("public", "listings", "1"));
+        store.add(ParkedKeys.key("public", "listings", "2"));
+        bindStore(store);
+        start("");
+        assertThat(context.lane("hook").parkedKeys()).isEqualTo(2);
+        store.remove(ParkedKeys.key("public", "listings", "1"));
+        LaneContext.await().until(() -> context.lane("hook").parkedKeys() == 1);
+        context.send("hook", context.change("1", "a1"));
+        sink.awaitOpen("a1");
+        context.send("hook", context.change("2", "b1"));
+        parked.awaitOpen("b1");
+    }
+
+    private void bindStore(Set<String> keys) {
+        context.camel.getRegistry().bind("dead-letters", (ParkedKeys) (lane, most, taker) -> {
+            keys.stream().limit(most).forEach(taker);
+            return keys.size() <= most;
+        });
     }
 
     @Test
     void keys_that_were_parked_before_the_start_are_asked_for() throws Exception {
         var asked = new AtomicInteger();
-        context.camel.getRegistry().bind("dead-letters", (ParkedKeys) lane -> {
+        context.camel.getRegistry().bind("dead-letters", (ParkedKeys) (lane, most, taker) -> {
             asked.incrementAndGet();
-            return lane.equals("hook") ? Set.of(ParkedKeys.key("public", "listings", "1")) : Set.of();
+            if (lane.equals("hook")) {
+                taker.accept(ParkedKeys.key("public", "listings", "1"));
+            }
+            return true;
         });
         start("");
         assertThat(asked).hasValue(1);
@@ -257,9 +402,7 @@ class ParkingTest {
         context.send("hook", context.change("1", "a1"));
         var holds = new Holds();
         Exchange sent = context.send(
-                "hook",
-                context.change("2", "b1"),
-                Map.of(Settlement.PROPERTY, holds, ChangeProperties.REDRIVE, true, ChangeProperties.PARKED_LEFT, 0));
+                "hook", context.change("2", "b1"), Map.of(Settlement.PROPERTY, holds, ChangeProperties.REDRIVE, true));
         assertThat(sent.getException()).hasMessageContaining("no room for a redriven change: 1 changes held (limit 1)");
         assertThat(holds.failed).hasValue(1);
         assertThat(parked.begun()).isEmpty();
