@@ -40,6 +40,7 @@ final class HookClient {
     private final HookMeters meters;
     private final CircuitBreaker circuit;
     private final Gate<Delivery> gate;
+    private final Promise<Void> whenClosed = Promise.promise();
 
     private Batch batch;
     private long batchTimer;
@@ -145,19 +146,21 @@ final class HookClient {
         return longPause().map(HookUnavailableException::getMessage);
     }
 
-    /** Fails what waits; what is under way fails as its connection closes. */
+    /** Fails what waits; what is under way fails as its connection closes. May be called again. */
     Future<Void> close() {
-        Promise<Void> done = Promise.promise();
         eventLoop.runOnContext(now -> {
+            if (closed) {
+                return;
+            }
             closed = true;
             meters.close();
             if (batch != null) {
                 gate.add(takeBatch());
             }
             gate.clear().forEach(each -> each.fail(stopping()));
-            transport.close().onComplete(done);
+            transport.close().onComplete(whenClosed);
         });
-        return done.future();
+        return whenClosed.future();
     }
 
     private void accept(ChangeEvent event, boolean alone, Promise<Void> promise) {

@@ -118,6 +118,11 @@ public class HookComponent extends DefaultComponent {
         continuing = getCamelContext().getExecutorServiceManager().newFixedThreadPool(this, "hook", CONTINUING_THREADS);
     }
 
+    /** Before a stop: what isn't answered by now fails, and what is sent from now on isn't attempted. May be called always. */
+    public void giveUp() {
+        clients.values().forEach(HookClient::close);
+    }
+
     @Override
     protected void doStop() throws Exception {
         List<Future<Void>> closing = new ArrayList<>();

@@ -46,6 +46,8 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Properties;
 import java.util.ServiceLoader;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.apache.camel.CamelContext;
 import org.apache.camel.Route;
@@ -602,6 +604,7 @@ public final class Service implements AutoCloseable {
         if (replays != null) {
             replays.close();
         }
+        giveReceiversHalfOfTheTime();
         try {
             main.stop();
         } finally {
@@ -616,6 +619,17 @@ public final class Service implements AutoCloseable {
                 store.close();
             }
             meters.close();
+        }
+    }
+
+    /**
+     * What a receiver hasn't answered by then is parked, in the other half. Left in the lane, it would hold back the slot, and
+     * what others have taken since would come again.
+     */
+    private void giveReceiversHalfOfTheTime() {
+        if (hook != null) {
+            long half = settings.drainTimeout().toMillis() / 2;
+            CompletableFuture.delayedExecutor(half, TimeUnit.MILLISECONDS).execute(hook::giveUp);
         }
     }
 }

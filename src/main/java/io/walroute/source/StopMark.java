@@ -33,7 +33,14 @@ public record StopMark(long xid, Lsn lsn, Set<String> ids) {
 
     /** Whether the change was settled before the stop. */
     boolean covers(ChangeEvent change) {
-        return change.xid() == xid && (change.lsn().compareTo(lsn) < 0 || ids.contains(change.id()));
+        return change.xid() == xid
+                && epoch(change.id()).equals(epoch(ids.iterator().next()))
+                && (change.lsn().compareTo(lsn) < 0 || ids.contains(change.id()));
+    }
+
+    /** Where LSNs may be used again, another epoch has begun: the same xid and LSN are then another change. */
+    private static String epoch(String id) {
+        return id.substring(0, id.indexOf('-') + 1);
     }
 
     /** {@code xid lsn id id …} */

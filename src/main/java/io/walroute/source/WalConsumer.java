@@ -51,6 +51,8 @@ public class WalConsumer extends DefaultConsumer {
     // How long a stop waits, behind the drain, for the stream to end. What hangs longer ends with the process.
     private static final Duration CLOSING = Duration.ofSeconds(3);
     private static final Duration STANDBY_POLL = Duration.ofSeconds(1);
+    // A stream that lives calls every TICK, unless it is in a route.
+    private static final Duration SILENCE = Duration.ofSeconds(3);
 
     private static final String STATUS_INTERVAL = "status.update.interval.ms";
 
@@ -98,7 +100,9 @@ public class WalConsumer extends DefaultConsumer {
             wakeUp.notifyAll();
         }
         if (supervisor != null) { // a context that failed to start stops consumers that never ran
-            supervisor.join(endpoint.getDrainTimeout() + CLOSING.toMillis());
+            // An engine whose connection swallows everything takes many seconds to close, for nothing.
+            boolean dead = current != null && !current.ended() && current.isSilent();
+            supervisor.join(dead ? 1_000 : endpoint.getDrainTimeout() + CLOSING.toMillis());
         }
         enter(WalStatus.State.STOPPED, "stopped");
         super.doStop();
@@ -235,6 +239,10 @@ public class WalConsumer extends DefaultConsumer {
                     break;
                 }
                 beat(beat, begun);
+                if (begun.isHeldUp() && beat.isServerShuttingDown()) {
+                    begun.letGo();
+                    break;
+                }
                 begun.awaitEnd(beat.hasReturned() ? Math.min(endpoint.getWalHeartbeat(), 1_000) : 100);
             }
             if (hasEnded()) {
@@ -524,8 +532,12 @@ public class WalConsumer extends DefaultConsumer {
         private boolean worthConfirming;
         private Item confirmed;
         private volatile Item confirmable;
+        private volatile boolean lettingGo;
         // After this nothing is handed over nor confirmed: something in between was left out.
         private boolean finished;
+        // Whether the stream's thread is in handle(), and when it came in or went out.
+        private volatile boolean handling;
+        private volatile long turnedNanos = System.nanoTime();
 
         // Transactions whose end was taken but isn't confirmed yet, in their order; and the one under way. The stream
         // thread's.
@@ -551,6 +563,39 @@ public class WalConsumer extends DefaultConsumer {
         @Override
         public void handle(List<Item> items, ChangeStream.Confirmer confirmer) throws InterruptedException {
             owner = Thread.currentThread();
+            turn(true);
+            try {
+                handleInTurn(items, confirmer);
+            } finally {
+                turn(false);
+            }
+        }
+
+        private void turn(boolean in) {
+            turnedNanos = System.nanoTime();
+            handling = in;
+        }
+
+        /** Whether a route or a full pipeline has kept the stream from reading on for a while. */
+        boolean isHeldUp() {
+            return handling && System.nanoTime() - turnedNanos > TimeUnit.SECONDS.toNanos(1);
+        }
+
+        /** Whether nothing comes from the stream any more, not even its signs of life. */
+        boolean isSilent() {
+            return !handling && System.nanoTime() - turnedNanos > SILENCE.toNanos();
+        }
+
+        /**
+         * Ends the stream because its server is being stopped. That waits until the walsender has sent everything, which it
+         * can't while nobody reads on.
+         */
+        void letGo() {
+            lettingGo = true;
+            stream.close();
+        }
+
+        private void handleInTurn(List<Item> items, ChangeStream.Confirmer confirmer) throws InterruptedException {
             if (finished) {
                 // The engine sends a confirmation to PostgreSQL when it polls again, which it has done now; closed
                 // sooner, it
@@ -779,7 +824,10 @@ public class WalConsumer extends DefaultConsumer {
                     + drainNanos()
                     + WalConfiguration.TICK.multipliedBy(4).toNanos();
             try {
-                while (!ended() && System.nanoTime() < end && !drained.await(20, TimeUnit.MILLISECONDS)) {
+                while (!ended()
+                        && !isSilent()
+                        && System.nanoTime() < end
+                        && !drained.await(20, TimeUnit.MILLISECONDS)) {
                     wake();
                 }
             } catch (InterruptedException e) {
@@ -808,6 +856,9 @@ public class WalConsumer extends DefaultConsumer {
         }
 
         String causeLine() {
+            if (lettingGo) {
+                return "the server is being stopped";
+            }
             return cause == null ? "without a cause" : line(cause);
         }
 

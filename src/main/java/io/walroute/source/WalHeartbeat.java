@@ -12,6 +12,7 @@ import java.util.UUID;
  */
 final class WalHeartbeat implements AutoCloseable {
     static final String PREFIX = "walroute.heartbeat";
+    private static final String CANNOT_CONNECT_NOW = "57P03";
 
     private final TableCatalog.Connector connector;
     // Another instance's heartbeats come through the same slot, and prove nothing about this one.
@@ -44,6 +45,19 @@ final class WalHeartbeat implements AutoCloseable {
         } catch (SQLException e) {
             close();
             throw e;
+        }
+    }
+
+    /** Whether the server is on its way down: it has ended this connection and takes no other. */
+    boolean isServerShuttingDown() {
+        try {
+            if (connection == null || !connection.isValid(5)) {
+                close();
+                connection = connector.connect();
+            }
+            return false;
+        } catch (SQLException e) {
+            return CANNOT_CONNECT_NOW.equals(e.getSQLState());
         }
     }
 

@@ -218,7 +218,20 @@ class WalsenderFaultTest {
         rig.start();
         await().atMost(Duration.ofSeconds(30)).until(() -> rig.changes.size() >= 11);
         await().until(rig::hasConfirmedAll);
-        assertThat(rig.changes).extracting(e -> e.table() + e.newRow()).satisfies(rows -> System.out.println(rows));
+        assertThat(rig.changes)
+                .extracting(e -> e.table() + e.newRow())
+                .containsExactly(
+                        "t{id=1, v=old shape}",
+                        "t{id=2, v=one more, n=8}",
+                        "t{id=3, w=renamed, n=9.50}",
+                        "t{id=3, n=10.00}",
+                        "made{id=1}",
+                        "gone{id=1, v=g}",
+                        "t{id=0, n=7.00, k=0}",
+                        "t{id=1, n=7.00, k=1}",
+                        "t{id=2, n=8.00, k=2}",
+                        "t{id=3, n=10.00, k=3}",
+                        "t{id=4, n=1.00, k=44}");
     }
 
     // ---------------------------------------------------------------- workloads
