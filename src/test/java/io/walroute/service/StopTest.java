@@ -21,7 +21,7 @@ import org.junit.jupiter.api.DisplayNameGeneration;
 import org.junit.jupiter.api.DisplayNameGenerator.ReplaceUnderscores;
 import org.junit.jupiter.api.Test;
 
-/** A service that is told to stop while something that it needs hangs, or is stopped itself, and what the next one finds. */
+/** A service that is told to stop while something that it needs hangs, and what the next one finds. */
 @DisplayNameGeneration(ReplaceUnderscores.class)
 class StopTest {
     private final List<Process> processes = new ArrayList<>();
@@ -117,35 +117,6 @@ class StopTest {
         assertEnds(first, "first");
     }
 
-    @Test
-    void a_process_that_was_stopped_by_a_signal_does_no_harm_when_it_goes_on_beside_its_successor() throws Exception {
-        rig = new ServiceRig();
-        rig.environment.put("WAL_SENDER_TIMEOUT", "3000");
-        rig.receiver.otherwise(Answer.status(204).after(Duration.ofMillis(20)));
-        Process first = run("first");
-        awaitReady(first);
-        rig.environment.put("MANAGEMENT_PORT", Integer.toString(ServiceRig.freePort()));
-        Process second = run("second");
-        awaitLog("second", "Standing by");
-        rig.db.execute("INSERT INTO listings(id, price_wei) SELECT g, g FROM generate_series(1, 1000) g");
-        await().atMost(Duration.ofSeconds(30))
-                .until(() -> rig.receiver.requests().size() > 50);
-        kill("-STOP", first);
-        awaitLog("second", "Streaming from slot");
-        rig.db.execute("UPDATE listings SET price_wei = price_wei + 1", "DELETE FROM listings WHERE id > 900");
-        await().atMost(Duration.ofSeconds(60)).until(() -> rig.count("audit_log") == 2100);
-        kill("-CONT", first);
-        awaitLog("first", "Standing by");
-        assertThat(rig.management("/observe/health/ready").statusCode()).isEqualTo(503);
-        awaitCacheEqualsTable();
-        await().atMost(Duration.ofSeconds(120))
-                .untilAsserted(
-                        () -> assertThat(webhookIds(rig.receiver.requests())).hasSize(2100));
-        assertThat(rig.count("audit_log")).isEqualTo(2100);
-        assertThat(second.isAlive()).isTrue();
-        assertThat(Files.readString(log("second"))).doesNotContain("The stream from slot");
-    }
-
     // ---------------------------------------------------------------- processes
 
     private Process run(String name) throws Exception {
@@ -166,11 +137,6 @@ class StopTest {
 
     private Path log(String name) {
         return rig.folder.resolve(name + ".log");
-    }
-
-    private void awaitLog(String name, String text) {
-        await().atMost(Duration.ofSeconds(60))
-                .until(() -> Files.readString(log(name)).contains(text));
     }
 
     private void awaitReady(Process process) {
