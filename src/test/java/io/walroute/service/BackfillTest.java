@@ -230,6 +230,52 @@ class BackfillTest {
         assertThat(redis.get("listings:4")).contains("\"_version\"");
     }
 
+    /** As with any commit for a moment; a synchronous standby that is away makes it last. */
+    @Test
+    void a_commit_that_was_streamed_before_others_see_it_is_not_overwritten_by_the_row_before_it() throws Exception {
+        start();
+        rig.db.execute("INSERT INTO listings(id, status) VALUES (1, 'before')");
+        awaitStream();
+        rig.db.execute(
+                "ALTER SYSTEM SET synchronous_commit = 'local'",
+                "ALTER SYSTEM SET synchronous_standby_names = 'nobody'",
+                "SELECT pg_reload_conf()");
+        var waits = new Thread(() ->
+                rig.db.execute("SET synchronous_commit = on", "UPDATE listings SET status = 'after' WHERE id = 1"));
+        try {
+            await().until(() -> "nobody".equals(rig.db.query("SHOW synchronous_standby_names")));
+            waits.start();
+            await().atMost(Duration.ofSeconds(30))
+                    .until(() -> cached("listings:1").at("/status").asText().equals("after"));
+            assertThat(rig.db.query("SELECT status FROM listings WHERE id = 1")).isEqualTo("before");
+            String passed = rig.walPosition();
+            await().atMost(Duration.ofSeconds(60)).until(() -> {
+                rig.db.execute(
+                        "SELECT pg_log_standby_snapshot()", "INSERT INTO opensea_events(event_type) VALUES ('x')");
+                return "t"
+                        .equals(rig.db.query("SELECT restart_lsn > '" + passed
+                                + "' FROM pg_replication_slots WHERE slot_name = '" + rig.slot + "'"));
+            });
+
+            List<Backfill> begun = begin(whole("listings"));
+            await().during(Duration.ofSeconds(1))
+                    .atMost(Duration.ofSeconds(5))
+                    .until(() ->
+                            rig.service().backfills().find(begun.get(0).id()).rows() == 0);
+            rig.db.execute("ALTER SYSTEM RESET synchronous_standby_names", "SELECT pg_reload_conf()");
+            waits.join();
+
+            assertThat(awaitEnd(begun).get(0).rows()).isEqualTo(1);
+            assertThat(cached("listings:1").at("/status").asText()).isEqualTo("after");
+        } finally {
+            rig.db.execute(
+                    "ALTER SYSTEM RESET synchronous_standby_names",
+                    "ALTER SYSTEM RESET synchronous_commit",
+                    "SELECT pg_reload_conf()");
+            waits.join();
+        }
+    }
+
     @Test
     void the_cache_equals_the_tables_after_backfills_among_concurrent_writers() throws Exception {
         long seed = System.nanoTime();
