@@ -24,6 +24,7 @@ final class CacheMarker {
     private static final byte[] KEY = bytes("_walroute:marker");
     private static final String IDENTITY = "identity";
     private static final String BACKFILL = "backfill";
+    private static final String SINCE = "since";
 
     private final String server;
     private final String identity;
@@ -107,6 +108,30 @@ final class CacheMarker {
                 .thenAccept(done -> lastSeen = MarkerState.PRESENT);
     }
 
+    /** What the marker says now, which is another text whenever the cache was emptied or went stale in between. */
+    CompletionStage<String> stamp(RedisPipeline redis) {
+        return redis.send(commands -> commands.hgetall(KEY)).thenCompose(found -> {
+            state(found);
+            return found.isEmpty()
+                    ? markEmpty(redis).thenCompose(done -> stamp(redis))
+                    : CompletableFuture.completedFuture(stamp(found));
+        });
+    }
+
+    /** @return false, and nothing is changed, if the marker says something else than this by now */
+    CompletionStage<Boolean> backfilled(RedisPipeline redis, String stamp) {
+        return redis.send(commands -> commands.hgetall(KEY)).thenCompose(found -> {
+            state(found);
+            return found.isEmpty() || !stamp.equals(stamp(found))
+                    ? CompletableFuture.completedFuture(false)
+                    : backfilled(redis).thenApply(done -> true);
+        });
+    }
+
+    private static String stamp(Map<byte[], byte[]> found) {
+        return text(found, IDENTITY) + " " + text(found, SINCE);
+    }
+
     /** Rows may be stale: until a backfill the marker says so. */
     CompletionStage<?> needsBackfill(RedisPipeline redis) {
         return redis.send(commands -> commands.hset(KEY, fields("needed")));
@@ -136,7 +161,7 @@ final class CacheMarker {
     private Map<byte[], byte[]> origin() {
         var fields = new LinkedHashMap<byte[], byte[]>();
         fields.put(bytes(IDENTITY), bytes(identity));
-        fields.put(bytes("since"), bytes(Instant.now().toString()));
+        fields.put(bytes(SINCE), bytes(Instant.now().toString()));
         return fields;
     }
 

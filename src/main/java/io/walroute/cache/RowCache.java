@@ -6,6 +6,7 @@ import io.lettuce.core.ScanArgs;
 import io.lettuce.core.ScanCursor;
 import io.lettuce.core.ScriptOutputType;
 import io.walroute.change.ChangeEvent;
+import io.walroute.change.Lsn;
 import io.walroute.change.Operation;
 import io.walroute.change.Version;
 import java.nio.charset.StandardCharsets;
@@ -119,6 +120,51 @@ final class RowCache {
                         .thenCompose(removed -> step.isFinished()
                                 ? CompletableFuture.completedFuture(removed)
                                 : sweep(ScanCursor.of(step.getCursor()), entries, version)));
+    }
+
+    /**
+     * Removes the table's entries that are older than a version, by going through all keys of the Redis.
+     *
+     * @param table as it begins its entries' keys, without the colon
+     * @param keyColumns how many columns its key has: what has more or fewer belongs to another table
+     * @return how many there were
+     */
+    CompletableFuture<Long> prune(String table, int keyColumns, Version before) {
+        var entries = ScanArgs.Builder.limit(SWEEP_STEP).match(bytes(escapeGlob(table) + ":*"));
+        return prune(ScanCursor.INITIAL, entries, new Prune(bytes(table), keyColumns, before), 0);
+    }
+
+    /** What is left of a removed entry is a version that is older than all that a row may still come with. */
+    private record Prune(byte[] table, int keyColumns, Version before) {
+        byte[] left() {
+            var lsn = new Lsn(before.lsn().value() - 1);
+            return bytes(new Version(before.epoch(), lsn, Integer.MAX_VALUE).toText());
+        }
+
+        boolean isMeant(byte[] entry) {
+            int colons = 0;
+            for (int i = table.length + 1; i < entry.length; i++) {
+                colons += entry[i] == ':' ? 1 : 0;
+            }
+            return colons == keyColumns - 1;
+        }
+    }
+
+    private CompletableFuture<Long> prune(ScanCursor from, ScanArgs entries, Prune prune, long removed) {
+        return redis.<KeyScanCursor<byte[]>>send(commands -> commands.scan(from, entries))
+                .thenCompose(step -> prune(step.getKeys(), prune)
+                        .thenCompose(more -> step.isFinished()
+                                ? CompletableFuture.completedFuture(removed + more)
+                                : prune(ScanCursor.of(step.getCursor()), entries, prune, removed + more)));
+    }
+
+    private CompletableFuture<Long> prune(List<byte[]> found, Prune prune) {
+        byte[][] meant = found.stream().filter(prune::isMeant).toArray(byte[][]::new);
+        if (meant.length == 0) {
+            return CompletableFuture.completedFuture(0L);
+        }
+        byte[] before = bytes(prune.before().toText());
+        return run(Script.PRUNE, ScriptOutputType.INTEGER, keys(meant), before, prune.table(), prune.left());
     }
 
     private CompletableFuture<Long> remove(List<byte[]> entries, byte[] version) {

@@ -184,6 +184,44 @@ public class RowCacheComponent extends DefaultComponent {
                 : marker.backfilled(running);
     }
 
+    /** What the marker says now; to be given to {@link #markBackfilled(String)} once all cached tables were read. */
+    public CompletionStage<String> markerStamp() {
+        RedisPipeline running = redis;
+        return running == null
+                ? CompletableFuture.failedFuture(new RowCacheException("The row cache isn't started", null))
+                : marker.stamp(running);
+    }
+
+    /**
+     * As {@link #markBackfilled()}, if the cache was neither emptied nor went stale since {@link #markerStamp} said this.
+     *
+     * @return whether it is so
+     */
+    public CompletionStage<Boolean> markBackfilled(String stamp) {
+        RedisPipeline running = redis;
+        return running == null
+                ? CompletableFuture.failedFuture(new RowCacheException("The row cache isn't started", null))
+                : marker.backfilled(running, stamp);
+    }
+
+    /**
+     * Removes a table's entries that are older than a version; to be called once all rows of the table were put in with that
+     * version or a later one.
+     *
+     * @param table as {@link ChangeEvent#qualifiedTable()} has it
+     * @param keyColumns how many columns its primary key has
+     * @return how many there were
+     */
+    public CompletionStage<Long> prune(String table, int keyColumns, Version before) {
+        RowCache running = cache;
+        if (running == null) {
+            return CompletableFuture.failedFuture(new RowCacheException("The row cache isn't started", null));
+        }
+        var of = settings.tables().get(table);
+        String prefix = of != null && of.prefix() != null ? of.prefix() : settings.prefix();
+        return running.prune(prefix + table, keyColumns, before);
+    }
+
     /** Rows that changed unseen may be stale: {@link #markerState} says backfill until {@link #markBackfilled}. */
     public CompletionStage<?> markStale() {
         RedisPipeline running = redis;

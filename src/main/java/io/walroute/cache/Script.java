@@ -13,7 +13,8 @@ enum Script {
     BEFORE,
     TRUNCATE,
     SWEEP,
-    PURGE;
+    PURGE,
+    PRUNE;
 
     private final byte[] source;
     private final String sha;

@@ -22,9 +22,15 @@ import org.slf4j.LoggerFactory;
  *
  * <p>The mark is the slot's {@code restart_lsn}: whatever lies before it belongs to transactions that are acknowledged. (The
  * confirmed position would be too late: a row that lies before it may belong to a transaction that commits after it.) A change
- * that is parked for the cache holds the mark back.
+ * that is parked for the cache holds the mark back, and so do rows that a backfill is reading.
  */
 final class Housekeeping implements AutoCloseable {
+    /** The oldest version that may still come otherwise than by the stream. */
+    @FunctionalInterface
+    interface Floor {
+        Optional<Version> oldest() throws SQLException;
+    }
+
     private static final Logger LOG = LoggerFactory.getLogger(Housekeeping.class);
     private static final long PERIOD_S = 60;
 
@@ -33,6 +39,7 @@ final class Housekeeping implements AutoCloseable {
     private final Store store;
     private final Supplier<Epochs> epochs;
     private final Optional<RowCacheComponent> cache;
+    private final Floor floor;
     private final ScheduledExecutorService timer = Executors.newSingleThreadScheduledExecutor(task -> {
         Thread thread = new Thread(task, "housekeeping");
         thread.setDaemon(true);
@@ -40,18 +47,23 @@ final class Housekeeping implements AutoCloseable {
     });
     private volatile Lsn settledUpTo = Lsn.ZERO;
 
-    /** @param epochs those of the stream as it is known now */
+    /**
+     * @param epochs those of the stream as it is known now
+     * @param floor the oldest version of rows that are being read for the cache
+     */
     Housekeeping(
             Settings settings,
             DataSource database,
             Store store,
             Supplier<Epochs> epochs,
-            Optional<RowCacheComponent> cache) {
+            Optional<RowCacheComponent> cache,
+            Floor floor) {
         this.settings = settings;
         this.database = database;
         this.store = store;
         this.epochs = epochs;
         this.cache = cache;
+        this.floor = floor;
     }
 
     void start() {
@@ -75,8 +87,11 @@ final class Housekeeping implements AutoCloseable {
             settledUpTo = restart.get();
             if (cache.isPresent()) {
                 var settled = new Version(epochs.get().at(restart.get()), restart.get(), 0);
+                // In this order: rows that a backfill is done with may be parked by now.
+                Version read = floor.oldest().orElse(settled);
                 Version parked = oldestParked("cache");
-                cache.get().purge(parked != null && parked.compareTo(settled) < 0 ? parked : settled);
+                Version mark = read.compareTo(settled) < 0 ? read : settled;
+                cache.get().purge(parked != null && parked.compareTo(mark) < 0 ? parked : mark);
             }
         } catch (SQLException | RuntimeException e) {
             // The next turn does what this one couldn't.

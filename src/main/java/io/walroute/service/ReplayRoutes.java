@@ -17,6 +17,7 @@ import org.apache.camel.AsyncProducer;
 import org.apache.camel.CamelContext;
 import org.apache.camel.Endpoint;
 import org.apache.camel.Exchange;
+import org.apache.camel.Message;
 import org.apache.camel.model.ModelCamelContext;
 import org.apache.camel.model.ProcessorDefinitionHelper;
 import org.apache.camel.model.RouteDefinition;
@@ -48,13 +49,7 @@ final class ReplayRoutes implements Replays.Routes, Replays.Lanes {
         exchange.setProperty(Settlement.PROPERTY, settlement);
         exchange.setProperty(ChangeProperties.LANES, lanes);
         var message = exchange.getIn();
-        message.setBody(event);
-        message.setHeader(ChangeHeaders.TABLE, event.table());
-        message.setHeader(ChangeHeaders.SCHEMA, event.schema());
-        message.setHeader(ChangeHeaders.OPERATION, event.operation().name());
-        message.setHeader(ChangeHeaders.EVENT_ID, event.id());
-        message.setHeader(ChangeHeaders.LSN, event.lsn().toString());
-        message.setHeader(ChangeHeaders.XID, event.xid());
+        fill(message, event);
         message.setHeader(ChangeHeaders.REPLAY, replay);
         if (route != null) {
             message.setHeader(REPLAY_ROUTE, route);
@@ -66,6 +61,17 @@ final class ReplayRoutes implements Replays.Routes, Replays.Lanes {
                 own.fail(exchange.getException());
             }
         });
+    }
+
+    /** As the source makes its messages. */
+    static void fill(Message message, ChangeEvent event) {
+        message.setBody(event);
+        message.setHeader(ChangeHeaders.TABLE, event.table());
+        message.setHeader(ChangeHeaders.SCHEMA, event.schema());
+        message.setHeader(ChangeHeaders.OPERATION, event.operation().name());
+        message.setHeader(ChangeHeaders.EVENT_ID, event.id());
+        message.setHeader(ChangeHeaders.LSN, event.lsn().toString());
+        message.setHeader(ChangeHeaders.XID, event.xid());
     }
 
     @Override

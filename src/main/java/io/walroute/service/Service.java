@@ -12,10 +12,13 @@ import io.walroute.admin.ManagementToken;
 import io.walroute.audit.AuditComponent;
 import io.walroute.audit.AuditLog;
 import io.walroute.audit.AuditSettings;
+import io.walroute.backfill.BackfillLog;
+import io.walroute.backfill.Backfills;
 import io.walroute.cache.CacheSettings;
 import io.walroute.cache.MarkerState;
 import io.walroute.cache.RowCacheComponent;
 import io.walroute.change.Lsn;
+import io.walroute.change.Version;
 import io.walroute.deadletter.DeadLetterComponent;
 import io.walroute.hook.HookComponent;
 import io.walroute.hook.HookSettings;
@@ -87,6 +90,8 @@ public final class Service implements AutoCloseable {
     private Api api;
     private volatile Housekeeping housekeeping;
     private volatile Replays replays;
+    private volatile Backfills backfills;
+    private Warming warming;
 
     private Service(Settings settings) {
         this.settings = settings;
@@ -228,7 +233,7 @@ public final class Service implements AutoCloseable {
             return "";
         }
         return "public.audit_log,public.audit_key_changes,public.dead_letters,public.frames,public.walroute_meta,public.replays,"
-                + SlotLog.TABLES;
+                + BackfillLog.TABLE + "," + SlotLog.TABLES;
     }
 
     private void bindSinks() {
@@ -425,14 +430,23 @@ public final class Service implements AutoCloseable {
             }
             var replayRoutes = new ReplayRoutes(camel);
             replays = new Replays(store, new AuditLog(store), replayRoutes, replayRoutes, this::isStreaming);
+            if (cache != null) {
+                backfills = backfills(camel);
+            }
             var server = camel.hasService(ManagementHttpServer.class);
             if (server != null) {
                 new HealthPaths(health).mount(server.getRouter());
                 mountApi(server);
             }
-            housekeeping = new Housekeeping(settings, database, store, guard::epochs, Optional.ofNullable(cache));
+            housekeeping = new Housekeeping(
+                    settings, database, store, guard::epochs, Optional.ofNullable(cache), this::oldestRead);
             housekeeping.start();
             replays.resume();
+            if (backfills != null) {
+                backfills.start();
+                warming = new Warming(settings.snapshot(), backfills, cache, this::isStreaming);
+                warming.start();
+            }
         } catch (SettingsException e) {
             throw e;
         } catch (Exception e) {
@@ -440,10 +454,28 @@ public final class Service implements AutoCloseable {
         }
     }
 
+    private Backfills backfills(CamelContext camel) throws Exception {
+        var routes = new BackfillRoutes(camel, ownTables());
+        return new Backfills(
+                store,
+                database,
+                settings.publicationName(),
+                routes,
+                new BackfillCache(cache),
+                new BackfillStream(database, settings.replicationSlot(), guard::epochs, store),
+                routes::leadToCache,
+                () -> isStreaming() && cache.problem().isEmpty());
+    }
+
+    private Optional<Version> oldestRead() throws SQLException {
+        return backfills == null ? Optional.empty() : backfills.floor();
+    }
+
     private void mountApi(ManagementHttpServer server) {
         api = new Api(isLoopback(settings.managementHost()), settings.managementHost(), managementToken());
         new DeadLetterApi(deadLetters).register(api);
         new ReplayApi(replays, this::isStreaming).register(api);
+        new BackfillApi(Optional.ofNullable(backfills), this::isStreaming).register(api);
         api.mount(server.getRouter());
     }
 
@@ -568,6 +600,11 @@ public final class Service implements AutoCloseable {
                 .isPresent();
     }
 
+    /** Existing rows sent to the cache; null without a cache. */
+    public Backfills backfills() {
+        return backfills;
+    }
+
     /** Past changes sent again. */
     public Replays replays() {
         return replays;
@@ -603,6 +640,12 @@ public final class Service implements AutoCloseable {
         }
         if (replays != null) {
             replays.close();
+        }
+        if (warming != null) {
+            warming.close();
+        }
+        if (backfills != null) {
+            backfills.close();
         }
         giveReceiversHalfOfTheTime();
         try {

@@ -199,6 +199,16 @@ enum Kind {
             return origins;
         }
     },
+    SNAPSHOT("none or cache", SnapshotMode.class) {
+        @Override
+        Object parse(String value) {
+            try {
+                return SnapshotMode.valueOf(value.toUpperCase(Locale.ROOT));
+            } catch (IllegalArgumentException e) {
+                throw new IllegalArgumentException("is no kind of snapshot. Write none or cache");
+            }
+        }
+    },
     LOG_FORMAT("text or json", LogFormat.class) {
         @Override
         Object parse(String value) {

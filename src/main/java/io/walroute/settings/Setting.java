@@ -146,6 +146,12 @@ public enum Setting {
             "How long a receiver that keeps failing is left alone before it is tried again."),
     HOOK_HEADER(
             "walroute.hook.<name>.header.<header>", Kind.HOOK, null, "walroute", "A header sent with each request."),
+    SNAPSHOT(
+            "walroute.snapshot",
+            Kind.SNAPSHOT,
+            "none",
+            null,
+            "Whether the first start fills the cache with the rows that exist already: none, or cache for all published tables that go to the cache."),
     MAX_IN_FLIGHT(
             "walroute.max-in-flight",
             Kind.COUNT,

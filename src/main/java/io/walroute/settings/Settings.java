@@ -122,6 +122,10 @@ public final class Settings {
         return get(Setting.HEARTBEAT_INTERVAL, Duration.class);
     }
 
+    public SnapshotMode snapshot() {
+        return get(Setting.SNAPSHOT, SnapshotMode.class);
+    }
+
     public int maxInFlight() {
         return get(Setting.MAX_IN_FLIGHT, Integer.class);
     }

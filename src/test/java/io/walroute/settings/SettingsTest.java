@@ -60,6 +60,7 @@ class SettingsTest {
         assertThat(settings.managementHost()).isEqualTo("127.0.0.1");
         assertThat(settings.routes()).isEqualTo(home.resolve("routes"));
         assertThat(settings.logFormat()).isEqualTo(LogFormat.TEXT);
+        assertThat(settings.snapshot()).isEqualTo(SnapshotMode.NONE);
         assertThat(settings.camel()).isEmpty();
     }
 
@@ -139,6 +140,7 @@ class SettingsTest {
                 "1s, 2m,...",
                 "WALROUTE_REDRIVE_WRITE_BACKS_SCHEDULE");
         change(all, Setting.ROUTES, "walroute.routes", "my/routes", "WALROUTE_ROUTES");
+        change(all, Setting.SNAPSHOT, "walroute.snapshot", "cache", "WALROUTE_SNAPSHOT");
         change(all, Setting.LOG_FORMAT, "walroute.log-format", "json", "WALROUTE_LOG_FORMAT");
         return all;
     }
@@ -209,6 +211,7 @@ class SettingsTest {
         assertThat(settings.redriveSchedules()).isEqualTo(Map.of("write-backs", "1s, 2m,..."));
         assertThat(settings.routes()).isEqualTo(settings.home().resolve("my/routes"));
         assertThat(settings.logFormat()).isEqualTo(LogFormat.JSON);
+        assertThat(settings.snapshot()).isEqualTo(SnapshotMode.CACHE);
         assertThat(settings.place("walroute.hook.big-one.url").orElseThrow()).startsWith(place);
         assertThat(settings.place("walroute.hook.marketplace.url").orElseThrow())
                 .startsWith(place);
