@@ -5,6 +5,7 @@ import io.walroute.demo.DemoSettings;
 import io.walroute.settings.Settings;
 import java.io.PrintStream;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -42,9 +43,22 @@ public record EntryPoints(ServiceRun service, DemoRun demo, DeadLetters deadLett
         /** @param say is told what will be given up, before anything is */
         ResetResult reset(Settings settings, ResetOptions options, Consumer<ResetPlan> say) throws Exception;
 
-        /** @return what was done, in the past tense; empty if there was nothing to do */
-        List<String> drop(Settings settings, boolean force, boolean publication) throws Exception;
+        /** @return what was done, in the past tense, or would be; empty if there was nothing to do */
+        List<String> drop(Settings settings, DropOptions options) throws Exception;
+
+        /** Empty if the service never ran. */
+        Optional<Noted> noted(Settings settings) throws Exception;
     }
+
+    /**
+     * What the store says of the stream.
+     *
+     * @param gap the gap that is open, in one line; null if there is none
+     * @param at when {@code position} was noted
+     */
+    public record Noted(String gap, Lsn position, Instant at) {}
+
+    public record DropOptions(boolean force, boolean publication, boolean dryRun) {}
 
     public record ResetOptions(boolean acceptGap, boolean force, boolean dryRun) {}
 

@@ -85,7 +85,7 @@ class CliTest {
         assertThat(walroute()).isEqualTo(2);
         assertThat(err())
                 .isEqualToIgnoringNewLines(
-                        "Which command? One of: setup, reset, drop, run, dev, demo, simulate, dead-letters. See:"
+                        "Which command? One of: setup, status, reset, drop, run, dev, demo, simulate, dead-letters. See:"
                                 + " walroute --help");
 
         assertThat(walroute("setpu")).isEqualTo(2);
