@@ -29,6 +29,7 @@ public final class Cli {
         commands = new CommandLine(new WalrouteCommand(session))
                 .addSubcommand(new SetupCommand(session))
                 .addSubcommand(new StatusCommand(session))
+                .addSubcommand(new DoctorCommand(session))
                 .addSubcommand(new ResetCommand(session))
                 .addSubcommand(new DropCommand(session))
                 .addSubcommand(new RunCommand(session))

@@ -2,6 +2,7 @@ package io.walroute.cli;
 
 import io.walroute.change.Lsn;
 import io.walroute.demo.DemoSettings;
+import io.walroute.doctor.Result;
 import io.walroute.settings.Settings;
 import java.io.PrintStream;
 import java.nio.file.Path;
@@ -12,7 +13,7 @@ import java.util.Optional;
 import java.util.function.Consumer;
 
 /** What the commands start: given to them, so that the command line knows neither Camel nor the stores. */
-public record EntryPoints(ServiceRun service, DemoRun demo, DeadLetters deadLetters, Slots slots) {
+public record EntryPoints(ServiceRun service, DemoRun demo, DeadLetters deadLetters, Slots slots, Diagnosis diagnosis) {
     @FunctionalInterface
     public interface ServiceRun {
         /**
@@ -33,6 +34,13 @@ public record EntryPoints(ServiceRun service, DemoRun demo, DeadLetters deadLett
          * @param out where the board goes
          */
         int run(Path home, DemoSettings settings, PrintStream out) throws Exception;
+    }
+
+    /** The checks of {@code doctor}. */
+    @FunctionalInterface
+    public interface Diagnosis {
+        /** @param serviceRuns whether the service of these settings answers */
+        List<Result> run(Settings settings, boolean serviceRuns);
     }
 
     /** What is done to the slot and noted in the store. */

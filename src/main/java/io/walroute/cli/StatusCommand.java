@@ -136,7 +136,7 @@ final class StatusCommand implements Callable<Integer> {
      */
     record Service(JsonNode answer, String why) {}
 
-    private static Service askService(Settings settings) {
+    static Service askService(Settings settings) {
         try {
             JsonNode answer = new ManagementClient(settings, SERVICE_ANSWERS).get("/status", Map.of());
             String slot = answer.path("slot").asText();

@@ -85,7 +85,7 @@ class CliTest {
         assertThat(walroute()).isEqualTo(2);
         assertThat(err())
                 .isEqualToIgnoringNewLines(
-                        "Which command? One of: setup, status, reset, drop, run, dev, demo, simulate, dead-letters. See:"
+                        "Which command? One of: setup, status, doctor, reset, drop, run, dev, demo, simulate, dead-letters. See:"
                                 + " walroute --help");
 
         assertThat(walroute("setpu")).isEqualTo(2);
@@ -465,7 +465,12 @@ class CliTest {
                         stream(stdout),
                         stream(stderr),
                         environment,
-                        new EntryPoints(this::run, this::demo, deadLetters, io.walroute.service.Commands.slots()))
+                        new EntryPoints(
+                                this::run,
+                                this::demo,
+                                deadLetters,
+                                io.walroute.service.Commands.slots(),
+                                new io.walroute.service.Diagnosis()))
                 .run(args);
     }
 
