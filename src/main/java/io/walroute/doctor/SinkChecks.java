@@ -141,7 +141,7 @@ public final class SinkChecks {
         List<String> problems = new ArrayList<>();
         HookSettings receiver = HookSettings.parse(name, keys, problems);
         if (receiver == null) {
-            return Result.fail(check, String.join("; ", problems), "correct application.properties");
+            return DatabaseChecks.split(check, problems.get(0), Result.Level.FAIL);
         }
         try {
             HookProbe.Answer answer = HookProbe.look(receiver, TIMEOUT);

@@ -29,7 +29,15 @@ import org.slf4j.LoggerFactory;
  */
 final class WalWatch implements AutoCloseable {
     /** What was seen last; all of it null before, and while the server doesn't answer. */
-    private record Seen(Instant at, SlotInfo slot, WalLimits limits) {}
+    private record Seen(
+            Instant at,
+            SlotInfo slot,
+            WalLimits limits,
+            Optional<Duration> left,
+            boolean bySize,
+            Map<String, Object> figures) {
+        static final Seen NOTHING = new Seen(null, null, null, Optional.empty(), false, Map.of());
+    }
 
     private static final Logger LOG = LoggerFactory.getLogger(WalWatch.class);
     private static final Duration LOOK = Duration.ofSeconds(2);
@@ -48,7 +56,7 @@ final class WalWatch implements AutoCloseable {
         thread.setDaemon(true);
         return thread;
     });
-    private volatile Seen seen = new Seen(null, null, null);
+    private volatile Seen seen = Seen.NOTHING;
 
     // The watching thread's own.
     private Connection connection;
@@ -72,14 +80,24 @@ final class WalWatch implements AutoCloseable {
             long position = ServerInfo.read(connection).walPosition().value();
             Instant now = Instant.now();
             slot.ifPresent(found -> budget.add(WalBudget.Sample.of(now, found, position)));
-            seen = new Seen(now, slot.orElse(null), WalLimits.read(connection));
+            seen = seen(now, slot.orElse(null), WalLimits.read(connection));
             warn(now);
         } catch (SlotException | SQLException | RuntimeException e) {
             // That the server doesn't answer, the source tells.
             LOG.debug("The slot's WAL can't be looked at", e);
-            seen = new Seen(null, null, null);
+            seen = Seen.NOTHING;
             disconnect();
         }
+    }
+
+    /** All of one moment: whoever asks meanwhile must not see half of the next. */
+    private Seen seen(Instant at, SlotInfo slot, WalLimits limits) {
+        if (slot == null) {
+            return new Seen(at, null, limits, Optional.empty(), false, Map.of());
+        }
+        Optional<Duration> left = WalFigures.untilInvalidation(budget, slot, limits, at);
+        boolean bySize = left.equals(budget.untilInvalidation());
+        return new Seen(at, slot, limits, left, bySize, WalFigures.of(budget, slot, limits, at));
     }
 
     private void warn(Instant now) {
@@ -126,10 +144,10 @@ final class WalWatch implements AutoCloseable {
 
     private Optional<String> danger(Seen now) {
         Long safe = now.slot().safeWalSize();
-        Optional<Duration> left = untilInvalidation(now);
+        Optional<Duration> left = now.left();
         Long limit = now.limits().maxSlotWalKeepBytes();
         // A slot that keeps up swings: what it keeps grows until the server lets go of it all at once.
-        boolean swings = left.isPresent() && budget.untilInvalidation().equals(left) && leaves(safe, limit, SWING);
+        boolean swings = now.bySize() && leaves(safe, limit, SWING);
         boolean soon = left.isPresent() && !swings && left.get().compareTo(warnBefore) < 0;
         boolean little = safe != null && limit != null && !leaves(safe, limit, SMALLEST_SHARE);
         // 'unreserved': the next checkpoint takes it away, unless it moves on before.
@@ -158,13 +176,8 @@ final class WalWatch implements AutoCloseable {
                 + (safe == null ? "without a limit" : Figures.bytes(safe) + " more are safe");
     }
 
-    /** By the WAL's size, or because nobody reads the slot for too long. */
-    private Optional<Duration> untilInvalidation(Seen now) {
-        return WalFigures.untilInvalidation(budget, now.slot(), now.limits(), now.at());
-    }
-
     private Map<String, Object> details(Seen now) {
-        Map<String, Object> details = new LinkedHashMap<>(figures(now));
+        Map<String, Object> details = new LinkedHashMap<>(now.figures());
         details.put("wal_status", now.slot().walStatus());
         details.values().removeIf(java.util.Objects::isNull);
         return details;
@@ -172,12 +185,7 @@ final class WalWatch implements AutoCloseable {
 
     /** For {@code status}; empty while nothing is known. */
     Map<String, Object> figures() {
-        Seen now = seen;
-        return now.slot() == null ? Map.of() : figures(now);
-    }
-
-    private Map<String, Object> figures(Seen now) {
-        return WalFigures.of(budget, now.slot(), now.limits(), now.at());
+        return seen.figures();
     }
 
     private void disconnect() {

@@ -85,16 +85,42 @@ class DoctorTest {
 
         assertThat(stopped)
                 .containsKeys(
-                        "database", "server-version", "primary", "wal-level", "replication-privilege", "slots-free",
-                        "senders-free", "slot", "publication", "replica-identity", "tables", "privileges", "wal-limit",
-                        "wal-kept", "transactions", "failover", "clock", "gap", "redis", "redis-policy",
-                        "redis-memory", "redis-persistence", "cache", "hook-marketplace", "audit-log", "audit-disk",
-                        "port-websocket", "port-management", "routes");
+                        "database",
+                        "server-version",
+                        "primary",
+                        "wal-level",
+                        "replication-privilege",
+                        "slots-free",
+                        "senders-free",
+                        "slot",
+                        "publication",
+                        "replica-identity",
+                        "tables",
+                        "privileges",
+                        "wal-limit",
+                        "wal-kept",
+                        "transactions",
+                        "failover",
+                        "clock",
+                        "gap",
+                        "redis",
+                        "redis-policy",
+                        "redis-memory",
+                        "redis-persistence",
+                        "cache",
+                        "hook-marketplace",
+                        "audit-log",
+                        "audit-disk",
+                        "port-websocket",
+                        "port-management",
+                        "routes");
         assertIs(stopped, "wal-limit", "warn", "max_slot_wal_keep_size is not set", "ALTER SYSTEM");
         assertIs(stopped, "cache", "warn", "never filled", "walroute backfill");
         assertIs(stopped, "hook-marketplace", "ok", "no TLS", "");
         assertIs(stopped, "privileges", "ok", "may read", "");
-        assertThat(rig.folder.resolve("walroute.db")).as("looking makes nothing").doesNotExist();
+        assertThat(rig.folder.resolve("walroute.db"))
+                .as("looking makes nothing")
+                .doesNotExist();
 
         rig.startReady();
         Map<String, JsonNode> running = doctor(0);
@@ -121,8 +147,7 @@ class DoctorTest {
                 "ALTER TABLE listings REPLICA IDENTITY DEFAULT",
                 "CREATE ROLE weak_" + rig.slot + " LOGIN PASSWORD 'x'",
                 "GRANT SELECT ON listings, offers, ens_names, opensea_events TO weak_" + rig.slot);
-        rig.environment.put(
-                "DATABASE_URL", rig.db.url().replace("postgres:postgres@", "weak_" + rig.slot + ":x@"));
+        rig.environment.put("DATABASE_URL", rig.db.url().replace("postgres:postgres@", "weak_" + rig.slot + ":x@"));
         try {
             Map<String, JsonNode> checks = doctor(1);
 
@@ -145,6 +170,8 @@ class DoctorTest {
             redis.sync().hset("_walroute:marker", Map.of("identity", "another's", "backfill", "done"));
         }
         rig.environment.put("WALROUTE_HOOK_MARKETPLACE_ALLOW_NETWORKS", "10.0.0.0/8");
+        rig.environment.put("WALROUTE_HOOK_INNER_URL", "https://localhost/h");
+        rig.environment.put("WALROUTE_HOOK_INNER_SECRET", ServiceRig.SECRET);
         rig.environment.put("WALROUTE_HOOK_LOST_URL", "https://no-such-host.invalid/h");
         rig.environment.put("WALROUTE_HOOK_LOST_SECRET", ServiceRig.SECRET);
 
@@ -153,7 +180,8 @@ class DoctorTest {
         assertIs(checks, "redis-policy", "fail", "allkeys-lru", "noeviction");
         assertIs(checks, "redis-persistence", "warn", "none", "appendonly");
         assertIs(checks, "cache", "fail", "another service", "REDIS_URL");
-        assertIs(checks, "hook-marketplace", "fail", "not allowed", "allow-networks");
+        assertIs(checks, "hook-marketplace", "fail", "none of the allowed networks", "allow-networks");
+        assertIs(checks, "hook-inner", "fail", "is not allowed: 127.0.0.1", "walroute.hook.inner.allow-networks");
         assertIs(checks, "hook-lost", "fail", "not known", "walroute.hook.lost.url");
 
         rig.environment.put("REDIS_URL", "redis://:secret@127.0.0.1:" + ServiceRig.freePort());
