@@ -3,6 +3,7 @@ package io.walroute;
 import io.walroute.cli.Cli;
 import io.walroute.cli.EntryPoints;
 import io.walroute.service.Commands;
+import io.walroute.service.Diagnosis;
 import io.walroute.service.StoredDeadLetters;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
@@ -19,7 +20,8 @@ public final class Walroute {
         TimeZone.setDefault(TimeZone.getTimeZone("UTC"));
         var out = new PrintStream(new FileOutputStream(FileDescriptor.out), true, StandardCharsets.UTF_8);
         var err = new PrintStream(new FileOutputStream(FileDescriptor.err), true, StandardCharsets.UTF_8);
-        var entryPoints = new EntryPoints(Commands::run, Commands::demo, new StoredDeadLetters(), Commands.slots());
+        var entryPoints = new EntryPoints(
+                Commands::run, Commands::demo, new StoredDeadLetters(), Commands.slots(), new Diagnosis());
         System.exit(new Cli(out, err, System.getenv(), entryPoints).run(args));
     }
 }

@@ -5,8 +5,6 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.vertx.core.WorkerExecutor;
 import io.vertx.core.http.HttpMethod;
-import io.vertx.core.http.HttpServerRequest;
-import io.vertx.core.net.HostAndPort;
 import io.vertx.ext.web.Router;
 import io.vertx.ext.web.RoutingContext;
 import io.vertx.ext.web.handler.BodyHandler;
@@ -74,13 +72,8 @@ public final class Api implements AutoCloseable {
     private final Semaphore room = new Semaphore(MOST_AT_ONCE);
     private WorkerExecutor workers;
 
-    /**
-     * @param loopback whether only this machine can reach the port
-     * @param boundTo the address that it listens on
-     * @param token empty: nothing can be changed by this API
-     */
-    public Api(boolean loopback, String boundTo, Optional<ManagementToken> token) {
-        access = new ApiAccess(loopback, boundTo, token);
+    public Api(ApiAccess access) {
+        this.access = access;
     }
 
     /** @param path below {@code /api}, as {@code /dead-letters/{id}} */
@@ -110,11 +103,12 @@ public final class Api implements AutoCloseable {
     }
 
     private void guardJolokia(RoutingContext ctx) {
-        access.checkOrigin(call(ctx)).ifPresentOrElse(refusal -> refuse(ctx, refusal), ctx::next);
+        access.checkOrigin(ApiAccess.Call.of(ctx.request()))
+                .ifPresentOrElse(refusal -> refuse(ctx, refusal), ctx::next);
     }
 
     private void guard(RoutingContext ctx) {
-        access.check(call(ctx)).ifPresentOrElse(refusal -> refuse(ctx, refusal), ctx::next);
+        access.check(ApiAccess.Call.of(ctx.request())).ifPresentOrElse(refusal -> refuse(ctx, refusal), ctx::next);
     }
 
     private static void refuse(RoutingContext ctx, ApiAccess.Refusal refusal) {
@@ -124,19 +118,6 @@ public final class Api implements AutoCloseable {
         // The body is not read: what it holds must not be taken for the next request.
         ctx.response().putHeader("Connection", "close");
         error(ctx, refusal.status(), refusal.message());
-    }
-
-    private static ApiAccess.Call call(RoutingContext ctx) {
-        HttpServerRequest request = ctx.request();
-        HostAndPort authority = request.authority();
-        return new ApiAccess.Call(
-                request.method() != HttpMethod.GET,
-                authority == null ? null : authority.host(),
-                request.getHeader("Host"),
-                request.getHeader("Origin"),
-                request.getHeader("Sec-Fetch-Site"),
-                request.getHeader("Authorization"),
-                request.getHeader("Content-Type"));
     }
 
     private void dispatch(RoutingContext ctx) {

@@ -1,5 +1,8 @@
 package io.walroute.admin;
 
+import io.vertx.core.http.HttpMethod;
+import io.vertx.core.http.HttpServerRequest;
+import io.vertx.core.net.HostAndPort;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -7,13 +10,13 @@ import java.util.Locale;
 import java.util.Optional;
 
 /**
- * Who may call the API. Knows no HTTP server.
+ * Who may call the API, and who sees the health's details.
  *
  * <p>Bound to loopback, anybody on this machine may look; a browser on it may do so only for a page of this port itself, or any
  * page could (by a name of its own that leads here, or by a form). Whatever changes something brings the token, and so does
  * every call when bound to anything else.
  */
-final class ApiAccess {
+public final class ApiAccess {
     /**
      * What a call says of itself; what is missing is null.
      *
@@ -27,7 +30,19 @@ final class ApiAccess {
             String origin,
             String fetchSite,
             String authorization,
-            String contentType) {}
+            String contentType) {
+        static Call of(HttpServerRequest request) {
+            HostAndPort authority = request.authority();
+            return new Call(
+                    request.method() != HttpMethod.GET,
+                    authority == null ? null : authority.host(),
+                    request.getHeader("Host"),
+                    request.getHeader("Origin"),
+                    request.getHeader("Sec-Fetch-Site"),
+                    request.getHeader("Authorization"),
+                    request.getHeader("Content-Type"));
+        }
+    }
 
     record Refusal(int status, String message) {}
 
@@ -37,8 +52,12 @@ final class ApiAccess {
     private final String boundTo;
     private final Optional<ManagementToken> token;
 
-    /** @param token empty if there is none, so that nobody has it */
-    ApiAccess(boolean loopback, String boundTo, Optional<ManagementToken> token) {
+    /**
+     * @param loopback whether only this machine can reach the port
+     * @param boundTo the address that it listens on
+     * @param token empty if there is none, so that nobody has it: nothing can be changed then
+     */
+    public ApiAccess(boolean loopback, String boundTo, Optional<ManagementToken> token) {
         this.loopback = loopback;
         this.boundTo = boundTo;
         this.token = token;

@@ -37,6 +37,15 @@ public final class Health {
 
         /** What the HTTP paths answer. */
         public Map<String, Object> toMap() {
+            return toMap(true);
+        }
+
+        /** Without causes and figures. */
+        public Map<String, Object> toPublicMap() {
+            return toMap(false);
+        }
+
+        private Map<String, Object> toMap(boolean detailed) {
             Map<String, Object> map = new LinkedHashMap<>();
             map.put("status", status.name());
             List<Map<String, Object>> list = new ArrayList<>();
@@ -44,8 +53,10 @@ public final class Health {
                 Map<String, Object> each = new LinkedHashMap<>();
                 each.put("name", check.name());
                 each.put("status", check.status().name());
-                each.put("message", check.message());
-                if (!check.details().isEmpty()) {
+                if (detailed) {
+                    each.put("message", check.message());
+                }
+                if (detailed && !check.details().isEmpty()) {
                     each.put("details", check.details());
                 }
                 list.add(each);
@@ -56,6 +67,16 @@ public final class Health {
     }
 
     private final List<Supplier<Check>> parts = new CopyOnWriteArrayList<>();
+    private volatile boolean started;
+
+    /** All routes are there. Says nothing of whether anything gets through them. */
+    public void started() {
+        started = true;
+    }
+
+    public boolean isStarted() {
+        return started;
+    }
 
     /** A part is asked on every report; it must answer at once, from any thread. */
     public void add(Supplier<Check> part) {

@@ -113,6 +113,11 @@ final class CacheCircuit implements AutoCloseable {
         return isOpen() ? Optional.of("row-cache circuit open: " + lastFailure) : Optional.empty();
     }
 
+    /** {@code closed}, {@code open} or {@code half_open}. */
+    String state() {
+        return breaker.getState().name().toLowerCase(java.util.Locale.ROOT);
+    }
+
     /** A registry keeps the first gauge of a name: left there, it would hide the next circuit. */
     @Override
     public void close() {

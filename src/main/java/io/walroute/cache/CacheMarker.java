@@ -142,7 +142,7 @@ final class CacheMarker {
         return lastSeen;
     }
 
-    private MarkerState stateOf(Map<byte[], byte[]> found) {
+    MarkerState stateOf(Map<byte[], byte[]> found) {
         if (found.isEmpty()) {
             return MarkerState.MISSING;
         }

@@ -152,6 +152,12 @@ public class RowCacheComponent extends DefaultComponent {
                 : running.problem().or(circuit::problem);
     }
 
+    /** {@code closed}, {@code open} or {@code half_open}; null before the start. */
+    public String circuit() {
+        CacheCircuit known = circuit;
+        return known == null ? null : known.state();
+    }
+
     /** As {@link #markerState()}, but as it was last seen, at most some seconds ago while Redis answers. Asks nobody. */
     public MarkerState lastMarkerState() {
         CacheMarker known = marker;

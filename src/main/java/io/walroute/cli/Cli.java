@@ -28,6 +28,8 @@ public final class Cli {
         session = new Session(out, environment, entryPoints);
         commands = new CommandLine(new WalrouteCommand(session))
                 .addSubcommand(new SetupCommand(session))
+                .addSubcommand(new StatusCommand(session))
+                .addSubcommand(new DoctorCommand(session))
                 .addSubcommand(new ResetCommand(session))
                 .addSubcommand(new DropCommand(session))
                 .addSubcommand(new RunCommand(session))

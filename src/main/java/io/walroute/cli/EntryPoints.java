@@ -2,16 +2,18 @@ package io.walroute.cli;
 
 import io.walroute.change.Lsn;
 import io.walroute.demo.DemoSettings;
+import io.walroute.doctor.Result;
 import io.walroute.settings.Settings;
 import java.io.PrintStream;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
 
 /** What the commands start: given to them, so that the command line knows neither Camel nor the stores. */
-public record EntryPoints(ServiceRun service, DemoRun demo, DeadLetters deadLetters, Slots slots) {
+public record EntryPoints(ServiceRun service, DemoRun demo, DeadLetters deadLetters, Slots slots, Diagnosis diagnosis) {
     @FunctionalInterface
     public interface ServiceRun {
         /**
@@ -34,6 +36,13 @@ public record EntryPoints(ServiceRun service, DemoRun demo, DeadLetters deadLett
         int run(Path home, DemoSettings settings, PrintStream out) throws Exception;
     }
 
+    /** The checks of {@code doctor}. */
+    @FunctionalInterface
+    public interface Diagnosis {
+        /** @param serviceRuns whether the service of these settings answers */
+        List<Result> run(Settings settings, boolean serviceRuns);
+    }
+
     /** What is done to the slot and noted in the store. */
     public interface Slots {
         /** Whether the service ever streamed: then a missing slot is a gap, else a setup that is yet to come. */
@@ -42,9 +51,22 @@ public record EntryPoints(ServiceRun service, DemoRun demo, DeadLetters deadLett
         /** @param say is told what will be given up, before anything is */
         ResetResult reset(Settings settings, ResetOptions options, Consumer<ResetPlan> say) throws Exception;
 
-        /** @return what was done, in the past tense; empty if there was nothing to do */
-        List<String> drop(Settings settings, boolean force, boolean publication) throws Exception;
+        /** @return what was done, in the past tense, or would be; empty if there was nothing to do */
+        List<String> drop(Settings settings, DropOptions options) throws Exception;
+
+        /** Empty if the service never ran. */
+        Optional<Noted> noted(Settings settings) throws Exception;
     }
+
+    /**
+     * What the store says of the stream.
+     *
+     * @param gap the gap that is open, in one line; null if there is none
+     * @param at when {@code position} was noted
+     */
+    public record Noted(String gap, Lsn position, Instant at) {}
+
+    public record DropOptions(boolean force, boolean publication, boolean dryRun) {}
 
     public record ResetOptions(boolean acceptGap, boolean force, boolean dryRun) {}
 

@@ -11,6 +11,15 @@ final class Json {
 
     private Json() {}
 
+    /** Without line breaks. */
+    static String line(Object document) {
+        try {
+            return MAPPER.writer().without(SerializationFeature.INDENT_OUTPUT).writeValueAsString(document);
+        } catch (JsonProcessingException e) {
+            throw new IllegalArgumentException("no JSON form: " + document, e);
+        }
+    }
+
     static void print(PrintStream out, Object document) {
         try {
             out.println(MAPPER.writeValueAsString(document));

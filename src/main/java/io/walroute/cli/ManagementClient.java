@@ -31,6 +31,7 @@ final class ManagementClient {
 
     private final Settings settings;
     private final String server;
+    private final Duration answer;
     private final HttpClient http = HttpClient.newBuilder()
             .connectTimeout(CONNECT)
             .version(HttpClient.Version.HTTP_1_1)
@@ -39,7 +40,16 @@ final class ManagementClient {
 
     /** @throws Failure if there is no port to call */
     ManagementClient(Settings settings) {
+        this(settings, ANSWER);
+    }
+
+    /**
+     * @param answer how long to wait for one
+     * @throws Failure if there is no port to call
+     */
+    ManagementClient(Settings settings, Duration answer) {
         this.settings = settings;
+        this.answer = answer;
         int port = settings.managementPort()
                 .orElseThrow(
                         () -> new Failure(
@@ -101,7 +111,7 @@ final class ManagementClient {
 
     private HttpRequest.Builder request(String path) {
         return HttpRequest.newBuilder(URI.create("http://" + server + "/api" + path))
-                .timeout(ANSWER);
+                .timeout(answer);
     }
 
     private Optional<ManagementToken> token() {
@@ -144,7 +154,7 @@ final class ManagementClient {
             throw new Failure(
                     Failure.FAILED,
                     java.util.List.of("The service at " + server + " took the call and gave no answer within "
-                            + ANSWER.toSeconds() + " s. Look into its log; whether it was done is unknown"),
+                            + answer.toSeconds() + " s. Look into its log; whether it was done is unknown"),
                     e);
         } catch (IOException e) {
             throw new Failure(

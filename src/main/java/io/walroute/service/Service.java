@@ -6,6 +6,7 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.walroute.admin.Api;
+import io.walroute.admin.ApiAccess;
 import io.walroute.admin.Health;
 import io.walroute.admin.HealthPaths;
 import io.walroute.admin.ManagementToken;
@@ -25,6 +26,7 @@ import io.walroute.hook.HookSettings;
 import io.walroute.lanes.LanesComponent;
 import io.walroute.notify.NotifyComponent;
 import io.walroute.notify.NotifySettings;
+import io.walroute.replay.Replay;
 import io.walroute.replay.Replays;
 import io.walroute.settings.Settings;
 import io.walroute.settings.SettingsException;
@@ -69,6 +71,7 @@ import org.slf4j.LoggerFactory;
  */
 public final class Service implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Service.class);
+    private static final int MOST_REPLAYS = 20;
 
     private static final String STOP_MARK = "stopped_within";
 
@@ -88,6 +91,7 @@ public final class Service implements AutoCloseable {
     private HookComponent hook;
     private DeadLetterComponent deadLetters;
     private Api api;
+    private WalWatch walWatch;
     private volatile Housekeeping housekeeping;
     private volatile Replays replays;
     private volatile Backfills backfills;
@@ -121,6 +125,7 @@ public final class Service implements AutoCloseable {
         checkPort("MANAGEMENT_PORT", settings.managementHost(), settings.managementPort());
         openStore();
         guardSlot();
+        walWatch = new WalWatch(settings.replicationTarget(), settings.slotWarnBefore());
         database = Databases.pool(settings.databaseUrl());
         bindSource();
         bindSinks();
@@ -422,6 +427,7 @@ public final class Service implements AutoCloseable {
     private void startCamel() {
         try {
             guard.start();
+            walWatch.start();
             main.start();
             CamelContext camel = main.getCamelContext();
             if (notify != null) {
@@ -435,8 +441,11 @@ public final class Service implements AutoCloseable {
             }
             var server = camel.hasService(ManagementHttpServer.class);
             if (server != null) {
-                new HealthPaths(health).mount(server.getRouter());
-                mountApi(server);
+                Optional<ManagementToken> token = managementToken();
+                boolean loopback = isLoopback(settings.managementHost());
+                var access = new ApiAccess(loopback, settings.managementHost(), token);
+                new HealthPaths(health, access).mount(server.getRouter());
+                mountApi(server, access);
             }
             housekeeping = new Housekeeping(
                     settings, database, store, guard::epochs, Optional.ofNullable(cache), this::oldestRead);
@@ -447,6 +456,7 @@ public final class Service implements AutoCloseable {
                 warming = new Warming(settings.snapshot(), backfills, cache, this::isStreaming);
                 warming.start();
             }
+            health.started();
         } catch (SettingsException e) {
             throw e;
         } catch (Exception e) {
@@ -471,12 +481,44 @@ public final class Service implements AutoCloseable {
         return backfills == null ? Optional.empty() : backfills.floor();
     }
 
-    private void mountApi(ManagementHttpServer server) {
-        api = new Api(isLoopback(settings.managementHost()), settings.managementHost(), managementToken());
+    private void mountApi(ManagementHttpServer server, ApiAccess access) {
+        api = new Api(access);
         new DeadLetterApi(deadLetters).register(api);
         new ReplayApi(replays, this::isStreaming).register(api);
         new BackfillApi(Optional.ofNullable(backfills), this::isStreaming).register(api);
+        api.get("/status", request -> status().toMap());
         api.mount(server.getRouter());
+    }
+
+    private ServiceStatus status() {
+        return new ServiceStatus(settings, main.getCamelContext(), health, walWatch::figures, this::walStatus)
+                .sinks(off, this::circuits, deadLetters::standing, this::problemOfSink)
+                .with("gap", () -> guard.openGap())
+                .with("replays", () -> replays == null ? List.of() : running(replays.list(MOST_REPLAYS)));
+    }
+
+    /** Those that are under way, and the one that ended last. */
+    private static List<Map<String, Object>> running(List<Replay> all) {
+        List<Map<String, Object>> shown = new ArrayList<>();
+        for (Replay each : all) {
+            if (shown.isEmpty() || each.state() == Replay.State.RUNNING) {
+                shown.add(each.toJson());
+            }
+        }
+        return shown;
+    }
+
+    /** By sink: {@code closed}, {@code open} or {@code half_open}. */
+    private Map<String, String> circuits() {
+        Map<String, String> circuits = new LinkedHashMap<>();
+        if (cache != null) {
+            circuits.put("cache", cache.circuit());
+        }
+        hook.circuits()
+                .forEach((name, state) -> circuits.put(
+                        name.equals("marketplace") ? "hook" : "hook:" + name,
+                        state.name().toLowerCase(java.util.Locale.ROOT)));
+        return circuits;
     }
 
     /** Empty: the service runs, but nothing can be changed by its API. */
@@ -520,6 +562,7 @@ public final class Service implements AutoCloseable {
 
     private void describeHealth() {
         health.add(this::walHealth);
+        health.add(walWatch::health);
         health.add(() -> part("audit", store.problem(), Health.Status.DOWN, "writes reach " + store));
         if (cache != null) {
             health.add(this::cacheHealth);
@@ -653,6 +696,9 @@ public final class Service implements AutoCloseable {
         } finally {
             if (guard != null) {
                 guard.close();
+            }
+            if (walWatch != null) {
+                walWatch.close();
             }
             if (database != null) {
                 database.close();

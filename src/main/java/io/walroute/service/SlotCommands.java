@@ -1,10 +1,12 @@
 package io.walroute.service;
 
 import io.walroute.cli.EntryPoints;
+import io.walroute.cli.EntryPoints.DropOptions;
 import io.walroute.cli.EntryPoints.ResetOptions;
 import io.walroute.cli.EntryPoints.ResetPlan;
 import io.walroute.cli.EntryPoints.ResetResult;
 import io.walroute.cli.Failure;
+import io.walroute.logging.Figures;
 import io.walroute.settings.Settings;
 import io.walroute.slot.Finding.Fault;
 import io.walroute.slot.SlotException;
@@ -29,12 +31,19 @@ final class SlotCommands implements EntryPoints.Slots {
     @Override
     public boolean ranBefore(Settings settings) throws SQLException {
         String url = settings.auditUrl();
-        if (url.startsWith(SQLITE) && !Files.exists(Path.of(url.substring(SQLITE.length())))) {
-            return false; // looking must not make the file
+        if (isMissing(url)) {
+            return false;
         }
         try (Store store = Store.open(new Store.Settings(url))) {
             return new SlotLog(store).continuity().isPresent();
         }
+    }
+
+    /** Looking must not make the file. */
+    private static boolean isMissing(String url) {
+        return url.startsWith(SQLITE)
+                && !url.startsWith(SQLITE + "file:")
+                && !Files.exists(Path.of(url.substring(SQLITE.length()).split("\\?", 2)[0]));
     }
 
     @Override
@@ -48,7 +57,20 @@ final class SlotCommands implements EntryPoints.Slots {
     }
 
     @Override
-    public List<String> drop(Settings settings, boolean force, boolean publication) throws SQLException, SlotException {
+    public Optional<EntryPoints.Noted> noted(Settings settings) throws SQLException {
+        String url = settings.auditUrl();
+        if (isMissing(url)) {
+            return Optional.empty();
+        }
+        try (Store store = Store.open(new Store.Settings(url))) {
+            var log = new SlotLog(store);
+            String gap = log.open().map(open -> open.gap().line()).orElse(null);
+            return log.continuity().map(each -> new EntryPoints.Noted(gap, each.position(), each.notedAt()));
+        }
+    }
+
+    @Override
+    public List<String> drop(Settings settings, DropOptions options) throws SQLException, SlotException {
         var target = settings.replicationTarget();
         List<String> done = new ArrayList<>();
         try (Connection connection = target.connect()) {
@@ -56,24 +78,49 @@ final class SlotCommands implements EntryPoints.Slots {
             Optional<SlotInfo> slot = move.slot();
             if (slot.isPresent()) {
                 move.require();
-                drop(move, slot.get(), force);
-                done.add("Dropped replication slot " + target.slot());
+                drop(move, slot.get(), options, done);
             }
-            if (publication && move.dropPublication()) {
+            if (options.publication() && options.dryRun() && move.hasPublication()) {
+                done.add("drop publication " + target.publication());
+            }
+            if (options.publication() && !options.dryRun() && move.dropPublication()) {
                 done.add("Dropped publication " + target.publication());
             }
         }
         return done;
     }
 
-    private static void drop(SlotMove move, SlotInfo slot, boolean force) throws SQLException, SlotException {
-        if (slot.active() && !force) {
+    private static void drop(SlotMove move, SlotInfo slot, DropOptions options, List<String> done)
+            throws SQLException, SlotException {
+        if (slot.active() && !options.force()) {
             throw new Failure(
                     Failure.FAILED,
-                    "The replication slot " + slot.name() + " is in use by process " + slot.activePid()
-                            + (slot.activeClient() == null ? "" : " (" + slot.activeClient() + ")")
+                    "The replication slot " + slot.name() + " is in use by " + reader(slot)
                             + ". Stop what reads it, or run: walroute drop --force");
         }
+        String what = "replication slot " + slot.name() + " at " + slot.confirmedFlushLsn()
+                + (slot.lagBytes() == null
+                        ? ""
+                        : ", with " + Figures.bytes(slot.lagBytes()) + " of WAL that was not read");
+        if (options.dryRun()) {
+            if (slot.active()) {
+                done.add("end " + reader(slot) + ", which reads the slot");
+            }
+            done.add("drop " + what);
+            return;
+        }
+        if (drop(move, slot, options.force())) {
+            done.add("Ended " + reader(slot) + ", which read the slot");
+        }
+        done.add("Dropped " + what);
+    }
+
+    private static String reader(SlotInfo slot) {
+        return "process " + slot.activePid() + (slot.activeClient() == null ? "" : " (" + slot.activeClient() + ")");
+    }
+
+    /** @return whether a reader was ended for it */
+    private static boolean drop(SlotMove move, SlotInfo slot, boolean force) throws SQLException, SlotException {
         long end = System.nanoTime() + AFTER_TERMINATION.toNanos();
         while (true) {
             try {
@@ -82,7 +129,7 @@ final class SlotCommands implements EntryPoints.Slots {
                     move.awaitInactive(Duration.ofSeconds(1));
                 }
                 move.drop();
-                return;
+                return slot.active();
             } catch (SlotException e) {
                 // A running service takes its slot back within a quarter of a second: whoever is first.
                 if (!force || e.finding().fault() != Fault.SLOT_ACTIVE || System.nanoTime() > end) {

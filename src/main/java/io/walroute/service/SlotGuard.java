@@ -112,6 +112,11 @@ final class SlotGuard implements SlotCheck, AutoCloseable {
         timer.scheduleWithFixedDelay(this::watch, FIRST_LOOK.toMillis(), FIRST_LOOK.toMillis(), TimeUnit.MILLISECONDS);
     }
 
+    /** In one line; null if none is open. */
+    String openGap() throws SQLException {
+        return log.open().map(open -> open.gap().line()).orElse(null);
+    }
+
     /** Which epoch an LSN of the stream belongs to. */
     Epochs epochs() {
         synchronized (lock) {

@@ -110,6 +110,16 @@ enum Kind {
             throw new IllegalArgumentException("is not a number of milliseconds above 0. Write " + instead);
         }
     },
+    SWITCH("on or off", Boolean.class) {
+        @Override
+        Object parse(String value) {
+            return switch (value.toLowerCase(Locale.ROOT)) {
+                case "on", "true", "yes" -> true;
+                case "off", "false", "no" -> false;
+                default -> throw new IllegalArgumentException("is neither on nor off. Write on or off");
+            };
+        }
+    },
     DURATION_TIME("time: 10ms, 8s, 5m, 2h or 7d", Duration.class) {
         @Override
         Object parse(String value) {

@@ -40,6 +40,18 @@ public enum Setting {
             "30000",
             null,
             "How often a heartbeat is written into the WAL and must come back."),
+    SLOT_FAILOVER(
+            "walroute.slot.failover",
+            Kind.SWITCH,
+            "on",
+            null,
+            "Whether setup makes a slot that PostgreSQL 17 and later copy to standbys, so that a promotion doesn't lose it."),
+    SLOT_WARN_BEFORE(
+            "walroute.slot.warn-before",
+            Kind.DURATION_TIME,
+            "1h",
+            null,
+            "How long before the slot would be invalidated at the present rate health turns DEGRADED."),
     REDIS_URL(
             "REDIS_URL",
             Kind.REDIS_URL,

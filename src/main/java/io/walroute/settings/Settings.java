@@ -114,6 +114,11 @@ public final class Settings {
         return get(Setting.PUBLICATION_NAME, String.class);
     }
 
+    /** Health warns when the slot would be invalidated sooner than that. */
+    public Duration slotWarnBefore() {
+        return get(Setting.SLOT_WARN_BEFORE, Duration.class);
+    }
+
     public Duration walSenderTimeout() {
         return get(Setting.WAL_SENDER_TIMEOUT, Duration.class);
     }
@@ -227,7 +232,12 @@ public final class Settings {
     /** Where the slot is, for {@code slot/}. */
     public ReplicationTarget replicationTarget() {
         DatabaseUrl url = databaseUrl();
-        return new ReplicationTarget(url.jdbcUrl(), url.properties(), replicationSlot(), publicationName());
+        return new ReplicationTarget(
+                url.jdbcUrl(),
+                url.properties(),
+                replicationSlot(),
+                publicationName(),
+                get(Setting.SLOT_FAILOVER, Boolean.class));
     }
 
     /**

@@ -11,14 +11,20 @@ import java.util.Properties;
  *
  * @param jdbcUrl without user and password
  * @param properties pgjdbc's, {@code user} and {@code password} among them
+ * @param failover whether a slot that is made may be one that the server copies to its standbys (from 17 on)
  */
-public record ReplicationTarget(String jdbcUrl, Map<String, String> properties, String slot, String publication) {
+public record ReplicationTarget(
+        String jdbcUrl, Map<String, String> properties, String slot, String publication, boolean failover) {
     private static final String CONNECT_TIMEOUT_S = "10";
     // A server that stops answering in the middle must not hold up whoever asks how it is.
     private static final String SOCKET_TIMEOUT_S = "60";
 
     public ReplicationTarget {
         properties = Map.copyOf(properties);
+    }
+
+    public ReplicationTarget(String jdbcUrl, Map<String, String> properties, String slot, String publication) {
+        this(jdbcUrl, properties, slot, publication, true);
     }
 
     /** @throws SlotException if the database can't be reached; says why */
@@ -36,7 +42,7 @@ public record ReplicationTarget(String jdbcUrl, Map<String, String> properties, 
     }
 
     /** {@code host:port}. */
-    String server() {
+    public String server() {
         String rest = jdbcUrl.substring("jdbc:postgresql://".length());
         return rest.substring(0, rest.indexOf('/'));
     }

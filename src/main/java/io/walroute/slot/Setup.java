@@ -310,7 +310,8 @@ public final class Setup {
 
     /** With failover (from 17 on): where the server copies slots to its standbys, a promotion doesn't lose this one. */
     private Step slotStep(ServerInfo server) {
-        return new Step(slotSql(server.majorVersion() >= 17), "Created replication slot " + target.slot());
+        return new Step(
+                slotSql(target.failover() && server.majorVersion() >= 17), "Created replication slot " + target.slot());
     }
 
     private String slotSql(boolean failover) {

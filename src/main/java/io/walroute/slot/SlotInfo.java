@@ -3,6 +3,8 @@ package io.walroute.slot;
 import io.walroute.change.Lsn;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.time.Instant;
+import java.time.OffsetDateTime;
 import java.util.Optional;
 
 /**
@@ -18,7 +20,10 @@ import java.util.Optional;
  * @param safeWalSize bytes that may still be written until the slot is in danger; null if there is no limit
  * @param keptBytes WAL kept for it; null without restartLsn
  * @param lagBytes WAL written since confirmedFlushLsn; null without
+ * @param failover the server copies it to its standbys (from 17 on)
+ * @param synced it is such a copy, on a standby
  * @param invalidationReason why it is lost; null if it isn't, or if the server (before 17) doesn't say
+ * @param inactiveSince since when nobody reads it; null while somebody does, or if the server (before 17) doesn't say
  */
 public record SlotInfo(
         String name,
@@ -35,7 +40,9 @@ public record SlotInfo(
         Long keptBytes,
         Long lagBytes,
         boolean failover,
-        String invalidationReason) {
+        boolean synced,
+        String invalidationReason,
+        Instant inactiveSince) {
     // to_jsonb: a column that an older server lacks is NULL instead of an error.
     private static final String SQL = """
             SELECT s.slot_name, s.plugin, s.database, s.temporary, s.active, s.active_pid,
@@ -44,7 +51,9 @@ public record SlotInfo(
                    s.restart_lsn, s.confirmed_flush_lsn,
                    to_jsonb(s) ->> 'wal_status', (to_jsonb(s) ->> 'safe_wal_size')::bigint,
                    pg_wal_lsn_diff(w.now, s.restart_lsn)::bigint, pg_wal_lsn_diff(w.now, s.confirmed_flush_lsn)::bigint,
-                   coalesce((to_jsonb(s) ->> 'failover')::boolean, false), to_jsonb(s) ->> 'invalidation_reason'
+                   coalesce((to_jsonb(s) ->> 'failover')::boolean, false),
+                   coalesce((to_jsonb(s) ->> 'synced')::boolean, false), to_jsonb(s) ->> 'invalidation_reason',
+                   (to_jsonb(s) ->> 'inactive_since')::timestamptz
               FROM pg_replication_slots s,
                    (SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END) w(now)
              WHERE s.slot_name = ?
@@ -71,7 +80,9 @@ public record SlotInfo(
                                 row.getObject(12, Long.class),
                                 row.getObject(13, Long.class),
                                 row.getBoolean(14),
-                                row.getString(15)))
+                                row.getBoolean(15),
+                                row.getString(16),
+                                instant(row.getObject(17, OffsetDateTime.class))))
                         : Optional.empty();
             }
         }
@@ -79,6 +90,10 @@ public record SlotInfo(
 
     private static Lsn lsn(String text) {
         return text == null ? null : Lsn.parse(text);
+    }
+
+    private static Instant instant(OffsetDateTime time) {
+        return time == null ? null : time.toInstant();
     }
 
     /** It can never be read again. */

@@ -110,9 +110,13 @@ public final class SlotMove {
         }
     }
 
+    public boolean hasPublication() throws SQLException {
+        return Publication.read(connection, target.publication()).isPresent();
+    }
+
     /** @return whether there was one */
     public boolean dropPublication() throws SQLException, SlotException {
-        if (Publication.read(connection, target.publication()).isEmpty()) {
+        if (!hasPublication()) {
             return false;
         }
         try (var statement = connection.createStatement()) {

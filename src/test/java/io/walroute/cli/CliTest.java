@@ -506,7 +506,12 @@ class CliTest {
                         stream(stdout),
                         stream(stderr),
                         environment,
-                        new EntryPoints(this::run, this::demo, deadLetters, io.walroute.service.Commands.slots()))
+                        new EntryPoints(
+                                this::run,
+                                this::demo,
+                                deadLetters,
+                                io.walroute.service.Commands.slots(),
+                                new io.walroute.service.Diagnosis()))
                 .run(args);
     }
 

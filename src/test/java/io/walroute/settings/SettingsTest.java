@@ -79,6 +79,8 @@ class SettingsTest {
         change(all, Setting.REDIS_URL, "REDIS_URL", "rediss://:pw@r:1/2", "REDIS_URL");
         change(all, Setting.WEBSOCKET_PORT, "WEBSOCKET_PORT", "off", "WEBSOCKET_PORT");
         change(all, Setting.MANAGEMENT_PORT, "MANAGEMENT_PORT", "0", "MANAGEMENT_PORT");
+        change(all, Setting.SLOT_FAILOVER, "walroute.slot.failover", "off", "WALROUTE_SLOT_FAILOVER");
+        change(all, Setting.SLOT_WARN_BEFORE, "walroute.slot.warn-before", "5m", "WALROUTE_SLOT_WARN_BEFORE");
         change(all, Setting.WEBHOOK_URL, "WEBHOOK_URL", "https://a/", "WEBHOOK_URL");
         change(all, Setting.WEBHOOK_SECRET, "WEBHOOK_SECRET", "whsec_1", "WEBHOOK_SECRET");
         change(all, Setting.TABLES, "walroute.tables", "billing.invoices,t", "WALROUTE_TABLES");
