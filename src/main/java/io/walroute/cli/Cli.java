@@ -34,6 +34,7 @@ public final class Cli {
                 .addSubcommand(new RunCommand.Dev(session))
                 .addSubcommand(new DemoCommand(session))
                 .addSubcommand(new ReplayCommand(session))
+                .addSubcommand(new MetricsCommand(session))
                 .addSubcommand(new SimulateCommand(session))
                 .addSubcommand(new CommandLine(new DeadLettersCommand())
                         .addSubcommand(new DeadLettersCommand.ListCommand(session))

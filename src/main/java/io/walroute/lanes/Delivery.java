@@ -26,6 +26,10 @@ final class Delivery {
     final boolean redrive;
 
     final Settlement.Hold hold;
+    /** As in {@link Settlement}. */
+    final long receivedNanos;
+
+    final long committedNanos;
 
     private final Object body;
     private final Map<String, Object> headers;
@@ -41,6 +45,7 @@ final class Delivery {
     long parkedFromAtArrival;
 
     boolean started;
+    long startedNanos;
     boolean spillEnded;
     /** An earlier delivery of its key failed: it must fail too, so that both come again in order. */
     boolean doomed;
@@ -69,9 +74,11 @@ final class Delivery {
         properties.remove(ChangeProperties.PARKED);
         properties.remove(ChangeProperties.PARK_REASON);
         properties.put(ChangeProperties.LANE, lane);
-        hold = exchange.getProperty(Settlement.PROPERTY) instanceof Settlement settlement
-                ? settlement.hold()
-                : Settlement.Hold.NONE;
+        Settlement settlement =
+                exchange.getProperty(Settlement.PROPERTY) instanceof Settlement given ? given : Settlement.NONE;
+        hold = settlement.hold();
+        receivedNanos = settlement.receivedNanos();
+        committedNanos = settlement.committedNanos();
     }
 
     /** A redriven delivery of another lane may reach this one through that lane's route: here it is one like others. */

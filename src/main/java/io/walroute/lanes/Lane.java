@@ -298,6 +298,7 @@ final class Lane {
     private Delivery start(Delivery delivery) {
         inFlight++;
         delivery.started = true;
+        delivery.startedNanos = System.nanoTime();
         if (settings.parkBehind()) {
             delivery.behind = delivery.redrive
                     // an earlier one was parked since: trying this one now would overtake it
@@ -387,7 +388,7 @@ final class Lane {
     private void settle(Delivery delivery, Outcome outcome, Throwable cause, int behind) {
         switch (outcome) {
             case DELIVERED -> {
-                meters.delivered.increment();
+                meters.delivered(delivery);
                 delivery.hold.release();
             }
             case PARKED -> {

@@ -1,7 +1,6 @@
 package io.walroute.service;
 
 import com.zaxxer.hikari.HikariDataSource;
-import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
@@ -81,6 +80,7 @@ public final class Service implements AutoCloseable {
     private DeadLetterComponent deadLetters;
     private Api api;
     private volatile Housekeeping housekeeping;
+    private ServiceMeters serviceMeters;
     private volatile Replays replays;
 
     private Service(Settings settings) {
@@ -134,9 +134,7 @@ public final class Service implements AutoCloseable {
         main.bind("context", new ContextBean());
         main.bind(MicrometerConstants.METRICS_REGISTRY_NAME, meters);
         describeHealth();
-        FunctionCounter.builder("walroute.stream.restarts", this, Service::restarts)
-                .description("Streams that ended unasked, so that the slot was read again from its confirmed position")
-                .register(meters);
+        serviceMeters = new ServiceMeters(meters, database, settings.replicationSlot(), store, this::walConsumer);
         configureCamel(reload);
         startCamel();
     }
@@ -415,6 +413,7 @@ public final class Service implements AutoCloseable {
             housekeeping = new Housekeeping(settings, database, store, guard::epochs, Optional.ofNullable(cache));
             housekeeping.start();
             replays.resume();
+            serviceMeters.start();
         } catch (SettingsException e) {
             throw e;
         } catch (Exception e) {
@@ -426,6 +425,8 @@ public final class Service implements AutoCloseable {
         api = new Api(isLoopback(settings.managementHost()), settings.managementHost(), managementToken());
         new DeadLetterApi(deadLetters).register(api);
         new ReplayApi(replays, this::isStreaming).register(api);
+        new MetricsApi(main.getCamelContext(), serviceMeters, meters, deadLetters, settings.replicationSlot())
+                .register(api);
         api.mount(server.getRouter());
     }
 
@@ -451,10 +452,6 @@ public final class Service implements AutoCloseable {
             case "notify" -> notify == null ? Optional.empty() : notify.problem();
             default -> Optional.empty();
         };
-    }
-
-    private double restarts() {
-        return walStatus().map(WalStatus::restarts).orElse(0L);
     }
 
     private final class ForgetTableRoutes extends SimpleEventNotifierSupport {
@@ -532,13 +529,17 @@ public final class Service implements AutoCloseable {
 
     /** Where the source stands; empty if no route reads from it. */
     public Optional<WalStatus> walStatus() {
+        return walConsumer().map(WalConsumer::status);
+    }
+
+    private Optional<WalConsumer> walConsumer() {
         CamelContext camel = main.getCamelContext();
         if (camel == null) {
             return Optional.empty();
         }
         for (Route route : camel.getRoutes()) {
             if (route.getConsumer() instanceof WalConsumer consumer) {
-                return Optional.of(consumer.status());
+                return Optional.of(consumer);
             }
         }
         return Optional.empty();
@@ -579,6 +580,9 @@ public final class Service implements AutoCloseable {
     public void close() {
         if (api != null) {
             api.close();
+        }
+        if (serviceMeters != null) {
+            serviceMeters.close();
         }
         if (housekeeping != null) {
             housekeeping.close();
