@@ -35,6 +35,8 @@ public final class Cli {
                 .addSubcommand(new DemoCommand(session))
                 .addSubcommand(new ReplayCommand(session))
                 .addSubcommand(new MetricsCommand(session))
+                .addSubcommand(new PauseCommand.Pause(session))
+                .addSubcommand(new PauseCommand.Resume(session))
                 .addSubcommand(new SimulateCommand(session))
                 .addSubcommand(new CommandLine(new DeadLettersCommand())
                         .addSubcommand(new DeadLettersCommand.ListCommand(session))

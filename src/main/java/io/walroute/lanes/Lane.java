@@ -56,6 +56,7 @@ final class Lane {
     private Object consumer;
     private Spill spill;
     private boolean closed;
+    private boolean paused;
 
     private long turns;
     private long heldBytes;
@@ -275,7 +276,7 @@ final class Lane {
         lock.lock();
         try {
             while (consumer == forConsumer) {
-                if (!ready.isEmpty() && inFlight < settings.maxInFlight()) {
+                if (!paused && !ready.isEmpty() && inFlight < settings.maxInFlight()) {
                     return start(ready.poll());
                 }
                 awaitWork();
@@ -469,6 +470,26 @@ final class Lane {
         }
         var stopped = new RejectedExecutionException("lanes:" + name + " stopped before the change's turn came");
         rest.forEach(delivery -> delivery.hold.fail(stopped));
+    }
+
+    /** While it is paused nothing is started; what is under way ends, and what comes waits here, then is parked. */
+    void pause(boolean pause) {
+        lock.lock();
+        try {
+            paused = pause;
+            work.signalAll();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    boolean isPaused() {
+        lock.lock();
+        try {
+            return paused;
+        } finally {
+            lock.unlock();
+        }
     }
 
     /** Deliveries for which something is still to be done. */

@@ -62,6 +62,10 @@ final class LaneMeters {
                 .tag("sink", lane)
                 .description("Changes on their way to the sink")
                 .register(registry);
+        Gauge.builder("walroute.lane.paused", watched, each -> each.isPaused() ? 1 : 0)
+                .tag("sink", lane)
+                .description("1 while an operator lets the sink's route stand still")
+                .register(registry);
         Gauge.builder("walroute.lane.parked.keys", watched, Lane::parkedKeys)
                 .tag("sink", lane)
                 .description("Keys whose changes are parked behind earlier ones")

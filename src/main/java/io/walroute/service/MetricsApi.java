@@ -29,18 +29,21 @@ final class MetricsApi {
     private final MeterRegistry registry;
     private final DeadLetterComponent deadLetters;
     private final String slotName;
+    private final Operations operations;
 
     MetricsApi(
             CamelContext camel,
             ServiceMeters service,
             MeterRegistry registry,
             DeadLetterComponent deadLetters,
-            String slotName) {
+            String slotName,
+            Operations operations) {
         this.camel = camel;
         this.service = service;
         this.registry = registry;
         this.deadLetters = deadLetters;
         this.slotName = slotName;
+        this.operations = operations;
     }
 
     void register(Api api) {
@@ -146,7 +149,7 @@ final class MetricsApi {
         Map<String, Object> row = new LinkedHashMap<>();
         try {
             row.put("route", route.getId());
-            row.put("state", bean.getState());
+            row.put("state", operations.isPaused(route) ? "Paused" : bean.getState());
             row.put("count", bean.getExchangesTotal());
             row.put("failed", bean.getExchangesFailed());
             row.put("in_flight", bean.getExchangesInflight());

@@ -45,6 +45,7 @@ import java.util.OptionalInt;
 import java.util.Properties;
 import java.util.ServiceLoader;
 import java.util.stream.Stream;
+import javax.management.JMException;
 import org.apache.camel.CamelContext;
 import org.apache.camel.Route;
 import org.apache.camel.RoutesBuilder;
@@ -81,6 +82,8 @@ public final class Service implements AutoCloseable {
     private Api api;
     private volatile Housekeeping housekeeping;
     private ServiceMeters serviceMeters;
+    private Operations operations;
+    private ServiceBean bean;
     private volatile Replays replays;
 
     private Service(Settings settings) {
@@ -405,6 +408,8 @@ public final class Service implements AutoCloseable {
             }
             var replayRoutes = new ReplayRoutes(camel);
             replays = new Replays(store, new AuditLog(store), replayRoutes, replayRoutes, this::isStreaming);
+            operations = new Operations(camel, lanes);
+            openBean();
             var server = camel.hasService(ManagementHttpServer.class);
             if (server != null) {
                 new HealthPaths(health).mount(server.getRouter());
@@ -421,11 +426,32 @@ public final class Service implements AutoCloseable {
         }
     }
 
+    private void openBean() throws JMException {
+        bean = new ServiceBean(
+                settings.replicationSlot(),
+                serviceMeters,
+                operations,
+                new DeadLetterApi(deadLetters),
+                () -> deadLetters.standing().stream()
+                        .map(count -> count.sink() + " " + count.state().name().toLowerCase(java.util.Locale.ROOT) + " "
+                                + count.letters())
+                        .toList(),
+                replays);
+        bean.open();
+    }
+
     private void mountApi(ManagementHttpServer server) {
         api = new Api(isLoopback(settings.managementHost()), settings.managementHost(), managementToken());
         new DeadLetterApi(deadLetters).register(api);
+        operations.register(api);
         new ReplayApi(replays, this::isStreaming).register(api);
-        new MetricsApi(main.getCamelContext(), serviceMeters, meters, deadLetters, settings.replicationSlot())
+        new MetricsApi(
+                        main.getCamelContext(),
+                        serviceMeters,
+                        meters,
+                        deadLetters,
+                        settings.replicationSlot(),
+                        operations)
                 .register(api);
         api.mount(server.getRouter());
     }
@@ -580,6 +606,9 @@ public final class Service implements AutoCloseable {
     public void close() {
         if (api != null) {
             api.close();
+        }
+        if (bean != null) {
+            bean.close();
         }
         if (serviceMeters != null) {
             serviceMeters.close();

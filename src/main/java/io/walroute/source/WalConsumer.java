@@ -99,7 +99,11 @@ public class WalConsumer extends DefaultConsumer {
         if (supervisor != null) { // a context that failed to start stops consumers that never ran
             supervisor.join(endpoint.getDrainTimeout() + CLOSING.toMillis());
         }
-        enter(WalStatus.State.STOPPED, "stopped");
+        enter(
+                WalStatus.State.STOPPED,
+                endpoint.getCamelContext().isStopping()
+                        ? "stopped"
+                        : "paused by an operator: changes wait in the WAL, which grows. Go on: walroute resume source");
         super.doStop();
     }
 
