@@ -130,8 +130,9 @@ final class ServiceBean implements ServiceMXBean, AutoCloseable {
     @Override
     public String redrive(String sink) throws Exception {
         return told(() -> JSON.valueToTree(deadLetters.redrive(JSON.valueToTree(Map.of("sink", sink))))
-                .path("results")
-                .toString());
+                        .path("entries")
+                        .size()
+                + " due");
     }
 
     private static String state(Map<String, Object> route) {

@@ -9,8 +9,12 @@ import io.walroute.cli.EntryPoints;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.lang.management.ManagementFactory;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.LinkedHashMap;
@@ -126,8 +130,89 @@ class PauseTest {
         server.invoke(name, "resumeRoute", new Object[] {"hook"}, text);
         await().atMost(Duration.ofSeconds(20)).until(() -> delivered("hook") == 3);
         assertThat((String) server.invoke(name, "redrive", new Object[] {"hook"}, text))
-                .isEqualTo("{}");
+                .isEqualTo("0 due");
         rig.stop();
         assertThat(server.isRegistered(name)).isFalse();
+    }
+
+    private HttpResponse<String> jolokia(String body, String... headers) throws Exception {
+        var request = HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + rig.managementPort + "/observe/jolokia"))
+                .POST(HttpRequest.BodyPublishers.ofString(body));
+        for (int i = 0; i < headers.length; i += 2) {
+            request.header(headers[i], headers[i + 1]);
+        }
+        return HttpClient.newHttpClient().send(request.build(), HttpResponse.BodyHandlers.ofString());
+    }
+
+    @Test
+    void jolokia_lets_look_and_with_the_token_pause_and_nothing_else() throws Exception {
+        String bean = "io.walroute:type=Service,slot=" + rig.slot;
+        String pause =
+                "{\"type\":\"EXEC\",\"mbean\":\"" + bean + "\",\"operation\":\"pauseRoute\",\"arguments\":[\"hook\"]}";
+        String[] token = {
+            "Authorization",
+            "Bearer " + Files.readString(rig.folder.resolve("management.token")).strip()
+        };
+
+        assertThat(rig.management("/observe/jolokia/read/" + bean + "/State").body())
+                .contains("\"value\":\"STREAMING\"");
+        assertThat(jolokia("[{\"type\":\"read\",\"mbean\":\"" + bean + "\"},{\"type\":\"version\"}]")
+                        .body())
+                .contains("\"StateMessage\":\"streaming from slot ");
+        assertThat(rig.management("/observe/jolokia/read/org.apache.camel:context=*,type=routes,name=*/State")
+                        .body())
+                .contains("Started");
+        assertThat(rig.management("/observe/jolokia/read/java.lang:type=Runtime/SystemProperties")
+                        .body())
+                .contains("\"status\":403");
+        assertThat(rig.management("/observe/jolokia/exec/" + bean + "/pauseRoute/hook")
+                        .statusCode())
+                .isEqualTo(401);
+        assertThat(rig.management("/observe/jolokia/%65xec/" + bean + "/pauseRoute/hook")
+                        .statusCode())
+                .isEqualTo(401);
+        assertThat(rig.management("/observe/jolokia?p=exec/" + bean + "/pauseRoute/hook")
+                        .statusCode())
+                .isEqualTo(401);
+        assertThat(rig.management("/observe/jolokia/?p=exec/" + bean + "/pauseRoute/hook")
+                        .statusCode())
+                .isEqualTo(401);
+        assertThat(jolokia(pause).statusCode()).isEqualTo(401);
+        assertThat(jolokia("[" + pause + "]").statusCode()).isEqualTo(401);
+        assertThat(jolokia("{\"type\":\"read\"," + pause.substring(1)).statusCode())
+                .isEqualTo(400);
+        assertThat(rig.service().camelContext().getRoute("hook")).isNotNull();
+        assertThat(rig.management("/observe/metrics").body()).contains("walroute_lane_paused{sink=\"hook\"} 0.0");
+
+        assertThat(jolokia(pause, token).body()).contains("hook is Paused");
+        assertThat(rig.management("/observe/metrics").body()).contains("walroute_lane_paused{sink=\"hook\"} 1.0");
+        assertThat(jolokia(pause.replace("pauseRoute", "resumeRoute(java.lang.String)"), token)
+                        .body())
+                .contains("hook is Started");
+        String camel = "org.apache.camel:context=walroute,type=context,name=\\\"walroute\\\"";
+        assertThat(jolokia("{\"type\":\"exec\",\"mbean\":\"" + camel + "\",\"operation\":\"dumpRoutesAsXml()\"}")
+                        .body())
+                .contains("\"status\":200");
+        assertThat(jolokia("{\"type\":\"exec\",\"mbean\":\"" + camel + "\",\"operation\":\"stop()\"}", token)
+                        .body())
+                .contains("\"status\":403");
+        assertThat(jolokia(
+                                "{\"type\":\"write\",\"mbean\":\"java.lang:type=Memory\",\"attribute\":\"Verbose\",\"value\":true}",
+                                token)
+                        .body())
+                .contains("\"status\":403");
+    }
+
+    @Test
+    void wrong_tokens_by_the_dozen_are_slowed_down() throws Exception {
+        int status = 401;
+        for (int i = 0; i < 40 && status == 401; i++) {
+            status = jolokia("{\"type\":\"exec\"}", "Authorization", "Bearer wrong" + i)
+                    .statusCode();
+        }
+        assertThat(status).isEqualTo(429);
+        assertThat(rig.management("/api/routes").statusCode())
+                .as("looking without one goes on")
+                .isEqualTo(200);
     }
 }
