@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.vertx.core.WorkerExecutor;
 import io.vertx.core.http.HttpMethod;
+import io.vertx.core.http.HttpServerRequest;
 import io.vertx.ext.web.Router;
 import io.vertx.ext.web.RoutingContext;
 import io.vertx.ext.web.handler.BodyHandler;
@@ -90,8 +91,16 @@ public final class Api implements AutoCloseable {
 
     /** @param router of the management port */
     public void mount(Router router) {
-        // Jolokia is Camel's and has no token yet; that pages of other sites use it must be ruled out here too.
-        router.route(JOLOKIA + "*").order(BEFORE_CAMEL).handler(this::guardJolokia);
+        // Jolokia is Camel's and knows no token; who may use it is ruled here.
+        router.route(JOLOKIA + "*")
+                .order(BEFORE_CAMEL)
+                .handler(this::guardJolokia)
+                .failureHandler(this::failed);
+        router.route(JOLOKIA + "*")
+                .order(BEFORE_CAMEL + 1)
+                .handler(BodyHandler.create(false).setBodyLimit(MAX_BODY_BYTES))
+                .handler(this::guardJolokiaChanges)
+                .failureHandler(this::failed);
         router.route(PREFIX + "/*").order(BEFORE_CAMEL).handler(this::guard).failureHandler(this::failed);
         // A route of its own: Vert.x takes a body's handler only as a route's first. Unread until the guard has let it
         // in.
@@ -107,11 +116,38 @@ public final class Api implements AutoCloseable {
                 .ifPresentOrElse(refusal -> refuse(ctx, refusal), ctx::next);
     }
 
+    private void guardJolokiaChanges(RoutingContext ctx) {
+        HttpServerRequest request = ctx.request();
+        Optional<Boolean> changes;
+        if (request.method() == HttpMethod.GET) {
+            String below = ctx.normalizedPath()
+                    .substring(Math.min(JOLOKIA.length(), ctx.normalizedPath().length()));
+            changes = Optional.of(
+                    JolokiaAccess.getChanges(parts(below), !ctx.queryParams().isEmpty()));
+        } else {
+            byte[] body = ctx.body().buffer() == null
+                    ? new byte[0]
+                    : ctx.body().buffer().getBytes();
+            changes = JolokiaAccess.postChanges(body);
+        }
+        if (changes.isEmpty()) {
+            error(ctx, 400, "the body is not a request to Jolokia, nor an array of them");
+            return;
+        }
+        // What Jolokia's clients call a JSON body has no such type: Origin was checked above.
+        Optional<ApiAccess.Refusal> refusal =
+                changes.get() ? access.checkChange(ApiAccess.Call.of(ctx.request())) : Optional.empty();
+        refusal.ifPresentOrElse(why -> refuse(ctx, why), ctx::next);
+    }
+
     private void guard(RoutingContext ctx) {
         access.check(ApiAccess.Call.of(ctx.request())).ifPresentOrElse(refusal -> refuse(ctx, refusal), ctx::next);
     }
 
     private static void refuse(RoutingContext ctx, ApiAccess.Refusal refusal) {
+        if (refusal.status() == 429) {
+            ctx.response().putHeader("Retry-After", "5");
+        }
         if (refusal.status() == 401) {
             ctx.response().putHeader("WWW-Authenticate", "Bearer realm=\"walroute\"");
         }

@@ -51,6 +51,9 @@ public final class ApiAccess {
     private final boolean loopback;
     private final String boundTo;
     private final Optional<ManagementToken> token;
+    // Wrong tokens slow down all who come with one: nobody may try them by the thousand.
+    private final CallLimit wrongTokens = new CallLimit(20, 0.5, System.nanoTime());
+    private final CallLimit changing = new CallLimit(50, 10, System.nanoTime());
 
     /**
      * @param loopback whether only this machine can reach the port
@@ -76,7 +79,10 @@ public final class ApiAccess {
                                 + " needs the token: send the header Authorization: Bearer TOKEN. It is "
                                 + token.map(ManagementToken::place).orElse("not there; set walroute.management.token"));
             }
+        } else if (wrongTokens.isUsedUp(System.nanoTime())) {
+            return refused(429, "too many wrong tokens came in. Try again in a few seconds");
         } else if (!isToken(call.authorization())) {
+            wrongTokens.take(System.nanoTime());
             return refused(
                     401,
                     "the token is not the one of this service, which is "
@@ -85,7 +91,22 @@ public final class ApiAccess {
         if (call.changes() && !isJson(call.contentType())) {
             return refused(415, "the body has to be JSON: send the header Content-Type: application/json");
         }
+        if (call.changes() && !changing.take(System.nanoTime())) {
+            return refused(429, "too many calls that change something. Try again in a second");
+        }
         return Optional.empty();
+    }
+
+    /** Of paths of others on this port that change something, whatever their method and their body's type. */
+    Optional<Refusal> checkChange(Call call) {
+        return check(new Call(
+                true,
+                call.host(),
+                call.authority(),
+                call.origin(),
+                call.fetchSite(),
+                call.authorization(),
+                "application/json"));
     }
 
     /** Also for paths of others on this port. */

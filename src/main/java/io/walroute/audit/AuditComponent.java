@@ -2,7 +2,10 @@ package io.walroute.audit;
 
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.Timer;
+import io.walroute.change.LatencyBuckets;
 import io.walroute.change.Lsn;
+import io.walroute.change.Settlement;
 import io.walroute.store.Store;
 import java.sql.SQLException;
 import java.time.Instant;
@@ -27,6 +30,8 @@ public final class AuditComponent extends DefaultComponent {
     private Store store;
     private AuditLog log;
     private Counter delivered;
+    private Timer receivedToDelivered;
+    private Timer committedToDelivered;
     private ScheduledExecutorService pruning;
 
     public AuditComponent() {}
@@ -76,6 +81,10 @@ public final class AuditComponent extends DefaultComponent {
                     .description("Changes delivered, per sink")
                     .tag("sink", "audit")
                     .register(meters);
+            receivedToDelivered = timer(
+                    meters, "walroute.received.to.delivered", "From the receipt of a change until the sink took it");
+            committedToDelivered =
+                    timer(meters, "walroute.commit.to.delivered", "From a change's commit until the sink took it");
         }
     }
 
@@ -115,9 +124,23 @@ public final class AuditComponent extends DefaultComponent {
         return log;
     }
 
-    void countDelivered() {
-        if (delivered != null) {
-            delivered.increment();
+    void countDelivered(Settlement settlement) {
+        if (delivered == null) {
+            return;
         }
+        delivered.increment();
+        if (settlement.receivedNanos() != 0) {
+            long now = System.nanoTime();
+            receivedToDelivered.record(now - settlement.receivedNanos(), TimeUnit.NANOSECONDS);
+            committedToDelivered.record(now - settlement.committedNanos(), TimeUnit.NANOSECONDS);
+        }
+    }
+
+    private static Timer timer(MeterRegistry meters, String name, String description) {
+        return Timer.builder(name)
+                .tag("sink", "audit")
+                .description(description)
+                .serviceLevelObjectives(LatencyBuckets.bounds())
+                .register(meters);
     }
 }

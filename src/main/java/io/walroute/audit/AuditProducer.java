@@ -34,7 +34,7 @@ final class AuditProducer extends DefaultProducer {
                 .submit(
                         audit.log().insertion(event),
                         () -> {
-                            audit.countDelivered();
+                            audit.countDelivered(settlement);
                             hold.release();
                         },
                         hold::fail);

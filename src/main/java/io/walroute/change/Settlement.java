@@ -32,6 +32,16 @@ public interface Settlement {
         return false;
     }
 
+    /** When the change came from the stream, by {@link System#nanoTime()}; 0 if it didn't. */
+    default long receivedNanos() {
+        return 0;
+    }
+
+    /** When the change was committed, on the scale of {@link #receivedNanos()}; 0 if it didn't come from the stream. */
+    default long committedNanos() {
+        return 0;
+    }
+
     /** One reason to wait. The first call of either method counts; later calls do nothing. */
     interface Hold {
         Hold NONE = new Hold() {

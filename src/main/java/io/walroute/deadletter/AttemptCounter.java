@@ -1,5 +1,6 @@
 package io.walroute.deadletter;
 
+import io.walroute.change.ChangeProperties;
 import org.apache.camel.Exchange;
 import org.apache.camel.spi.CamelEvent;
 import org.apache.camel.spi.CamelEvent.ExchangeRedeliveryEvent;
@@ -12,7 +13,10 @@ import org.apache.camel.support.EventNotifierSupport;
 final class AttemptCounter extends EventNotifierSupport {
     private static final String REDELIVERIES = "walrouteRedeliveries";
 
-    AttemptCounter() {
+    private final FailureCounts counts;
+
+    AttemptCounter(FailureCounts counts) {
+        this.counts = counts;
         setIgnoreCamelContextInitEvents(true);
         setIgnoreCamelContextEvents(true);
         setIgnoreRouteEvents(true);
@@ -33,7 +37,17 @@ final class AttemptCounter extends EventNotifierSupport {
     @Override
     public void notify(CamelEvent event) {
         if (event instanceof ExchangeRedeliveryEvent redelivery) {
-            redelivery.getExchange().setProperty(REDELIVERIES, redelivery.getAttempt());
+            Exchange exchange = redelivery.getExchange();
+            exchange.setProperty(REDELIVERIES, redelivery.getAttempt());
+            count(exchange);
+        }
+    }
+
+    private void count(Exchange exchange) {
+        Throwable caught = exchange.getProperty(Exchange.EXCEPTION_CAUGHT, Throwable.class);
+        String sink = exchange.getProperty(ChangeProperties.LANE, String.class);
+        if (caught != null && sink != null) {
+            counts.redelivered(sink, Failure.kind(exchange), Failure.cause(caught));
         }
     }
 }

@@ -40,6 +40,7 @@ public final class DeadLetterComponent extends DefaultComponent {
     private Function<String, Optional<String>> sinkProblem = sink -> Optional.empty();
     private Map<String, String> scheduleOverrides = Map.of();
     private DeadLetterMeters meters;
+    private FailureCounts failureCounts;
     private ScheduledExecutorService timer;
     private volatile List<DeadLetters.Count> standing = List.of();
 
@@ -98,11 +99,13 @@ public final class DeadLetterComponent extends DefaultComponent {
             letters = new DeadLetters(store);
             registry.bind(NAME_IN_REGISTRY, letters);
         }
-        var attempts = new AttemptCounter();
+        var found = registry.findSingleByType(MeterRegistry.class);
+        MeterRegistry meterRegistry = found != null ? found : new SimpleMeterRegistry();
+        meters = new DeadLetterMeters(meterRegistry);
+        failureCounts = new FailureCounts(meterRegistry);
+        var attempts = new AttemptCounter(failureCounts);
         ServiceHelper.startService(attempts);
         getCamelContext().getManagementStrategy().addEventNotifier(attempts);
-        var found = registry.findSingleByType(MeterRegistry.class);
-        meters = new DeadLetterMeters(found != null ? found : new SimpleMeterRegistry());
     }
 
     @Override
@@ -199,6 +202,15 @@ public final class DeadLetterComponent extends DefaultComponent {
         return consumers.values().stream().anyMatch(consumer -> consumer.isInFlight(id));
     }
 
+    FailureCounts failureCounts() {
+        return failureCounts;
+    }
+
+    /** What went wrong on the way to sinks since the start. */
+    public List<FailureReport> failures() {
+        return failureCounts == null ? List.of() : failureCounts.report();
+    }
+
     boolean isRedriving() {
         return redriving.getAsBoolean();
     }
@@ -209,6 +221,7 @@ public final class DeadLetterComponent extends DefaultComponent {
 
     void started(String sink, DeadLetterConsumer consumer) {
         meters.expect(sink);
+        failureCounts.expect(sink);
         consumers.put(sink, consumer);
     }
 
@@ -232,6 +245,7 @@ public final class DeadLetterComponent extends DefaultComponent {
 
     void redriven(String sink, DeadLetters.Outcome outcome, ChangeEvent event, String route) {
         meters.redriven(sink, outcome);
+        failureCounts.redriven(sink, event.id(), outcome == DeadLetters.Outcome.DEAD);
         if (outcome == DeadLetters.Outcome.DEAD) {
             failures.dead(sink, event, route);
             countSoon();

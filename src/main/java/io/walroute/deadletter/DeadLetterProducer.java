@@ -40,6 +40,7 @@ final class DeadLetterProducer extends DefaultAsyncProducer {
         ChangeEvent event = event(exchange);
         String sink = endpoint.sinkOf(exchange);
         Failure failure = Failure.of(exchange);
+        String kind = Failure.kind(exchange);
         // A redriven change of another sink may fail in a route to this one: here it is new.
         boolean redrive = Boolean.TRUE.equals(exchange.getProperty(ChangeProperties.REDRIVE))
                 && sink.equals(exchange.getProperty(ChangeProperties.LANE));
@@ -69,6 +70,7 @@ final class DeadLetterProducer extends DefaultAsyncProducer {
                                 exchange.setProperty(ChangeProperties.PARKED, Boolean.TRUE);
                                 component.parked(sink, event, failure, isOfLane(exchange, sink));
                             }
+                            component.failureCounts().parked(sink, kind, failure, event.id(), redrive);
                             callback.done(false);
                         },
                         reason -> {

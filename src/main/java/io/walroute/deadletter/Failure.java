@@ -45,13 +45,26 @@ record Failure(int attempts, String cause, String route, String endpoint) {
     }
 
     /** Our own exceptions tell it in one line; of others the root says most. */
-    private static String cause(Throwable caught) {
+    static String cause(Throwable caught) {
+        Throwable root = telling(caught);
+        String message = root.getMessage();
+        return oneLine(message == null || message.isBlank() ? root.getClass().getSimpleName() : message);
+    }
+
+    private static Throwable telling(Throwable caught) {
         Throwable root = caught;
         while (root.getCause() != null && !root.getClass().getName().startsWith("io.walroute.")) {
             root = root.getCause();
         }
-        String message = root.getMessage();
-        return oneLine(message == null || message.isBlank() ? root.getClass().getSimpleName() : message);
+        return root;
+    }
+
+    /** The exception's name; {@link FailureCounts#NOT_TRIED} for what is parked without an attempt. */
+    static String kind(Exchange exchange) {
+        Throwable caught = exchange.getProperty(Exchange.EXCEPTION_CAUGHT, Throwable.class);
+        return caught == null || exchange.getProperty(ChangeProperties.PARK_REASON) != null
+                ? FailureCounts.NOT_TRIED
+                : telling(caught).getClass().getSimpleName();
     }
 
     static String oneLine(String text) {

@@ -30,6 +30,10 @@ final class Delivery {
     final Settlement.Hold hold;
     /** Of a redriven delivery: to be asked when its turn has come; null if nobody is. */
     final RedriveTurn redriveTurn;
+    /** As in {@link Settlement}. */
+    final long receivedNanos;
+
+    final long committedNanos;
 
     private final Object body;
     private final Map<String, Object> headers;
@@ -42,6 +46,7 @@ final class Delivery {
     long heldSinceNanos;
     KeyedOrder.Place<Delivery> place;
     boolean started;
+    long startedNanos;
     boolean spillEnded;
     /** An earlier delivery of its key was or became parked while this one was here; the marks tell whether it still is. */
     boolean mayBeBehind;
@@ -81,6 +86,8 @@ final class Delivery {
         properties.put(ChangeProperties.LANE, lane);
         settlement = exchange.getProperty(Settlement.PROPERTY) instanceof Settlement given ? given : Settlement.NONE;
         hold = settlement.hold();
+        receivedNanos = settlement.receivedNanos();
+        committedNanos = settlement.committedNanos();
     }
 
     /** A redriven delivery of another lane may reach this one through that lane's route: here it is one like others. */

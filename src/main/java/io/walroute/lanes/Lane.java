@@ -75,6 +75,8 @@ final class Lane {
     /** Of the last change that came by a stream; of the newest stream, therefore. */
     private Settlement newest = Settlement.NONE;
 
+    private boolean paused;
+
     private long turns;
     private long heldBytes;
     private int inFlight;
@@ -402,7 +404,7 @@ final class Lane {
             if (!answered.isEmpty()) {
                 return answered.poll();
             }
-            return ready.isEmpty() || inFlight >= settings.maxInFlight() ? null : start(ready.poll());
+            return paused || ready.isEmpty() || inFlight >= settings.maxInFlight() ? null : start(ready.poll());
         } finally {
             lock.unlock();
         }
@@ -420,6 +422,7 @@ final class Lane {
     private Delivery start(Delivery delivery) {
         inFlight++;
         delivery.started = true;
+        delivery.startedNanos = System.nanoTime();
         if (delivery.redrive) {
             redriving.add(delivery);
             delivery.doomed |= awaitsNewStream;
@@ -541,7 +544,7 @@ final class Lane {
     private void settle(Delivery delivery, Outcome outcome, Throwable cause, int behind) {
         switch (outcome) {
             case DELIVERED -> {
-                meters.delivered.increment();
+                meters.delivered(delivery);
                 delivery.hold.release();
             }
             case PARKED, DEAD -> {
@@ -628,6 +631,26 @@ final class Lane {
         }
         var stopped = new RejectedExecutionException("lanes:" + name + " stopped before the change's turn came");
         rest.forEach(delivery -> delivery.hold.fail(stopped));
+    }
+
+    /** While it is paused nothing is started; what is under way ends, and what comes waits here, then is parked. */
+    void pause(boolean pause) {
+        lock.lock();
+        try {
+            paused = pause;
+            work.signalAll();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    boolean isPaused() {
+        lock.lock();
+        try {
+            return paused;
+        } finally {
+            lock.unlock();
+        }
     }
 
     /** Deliveries for which something is still to be done. */

@@ -83,6 +83,19 @@ public class LanesComponent extends DefaultComponent {
         return disabledNames.contains(name);
     }
 
+    /** Starts no further delivery of this lane until {@link #resume}; survives a stop of its route, not of the service. */
+    public void pause(String name) {
+        lane(name).pause(true);
+    }
+
+    public void resume(String name) {
+        lane(name).pause(false);
+    }
+
+    public boolean isPaused(String name) {
+        return lane(name).isPaused();
+    }
+
     public String getDisabled() {
         return disabled;
     }

@@ -1,7 +1,6 @@
 package io.walroute.service;
 
 import com.zaxxer.hikari.HikariDataSource;
-import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
@@ -54,6 +53,7 @@ import java.util.ServiceLoader;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import javax.management.JMException;
 import org.apache.camel.CamelContext;
 import org.apache.camel.Route;
 import org.apache.camel.RoutesBuilder;
@@ -93,6 +93,9 @@ public final class Service implements AutoCloseable {
     private Api api;
     private WalWatch walWatch;
     private volatile Housekeeping housekeeping;
+    private ServiceMeters serviceMeters;
+    private Operations operations;
+    private ServiceBean bean;
     private volatile Replays replays;
     private volatile Backfills backfills;
     private Warming warming;
@@ -149,9 +152,7 @@ public final class Service implements AutoCloseable {
         main.bind("context", new ContextBean());
         main.bind(MicrometerConstants.METRICS_REGISTRY_NAME, meters);
         describeHealth();
-        FunctionCounter.builder("walroute.stream.restarts", this, Service::restarts)
-                .description("Streams that ended unasked, so that the slot was read again from its confirmed position")
-                .register(meters);
+        serviceMeters = new ServiceMeters(meters, database, settings.replicationSlot(), store, this::walConsumer);
         configureCamel(reload);
         startCamel();
     }
@@ -439,6 +440,8 @@ public final class Service implements AutoCloseable {
             if (cache != null) {
                 backfills = backfills(camel);
             }
+            operations = new Operations(camel, lanes);
+            openBean();
             var server = camel.hasService(ManagementHttpServer.class);
             if (server != null) {
                 Optional<ManagementToken> token = managementToken();
@@ -456,6 +459,7 @@ public final class Service implements AutoCloseable {
                 warming = new Warming(settings.snapshot(), backfills, cache, this::isStreaming);
                 warming.start();
             }
+            serviceMeters.start();
             health.started();
         } catch (SettingsException e) {
             throw e;
@@ -481,12 +485,35 @@ public final class Service implements AutoCloseable {
         return backfills == null ? Optional.empty() : backfills.floor();
     }
 
+    private void openBean() throws JMException {
+        bean = new ServiceBean(
+                settings.replicationSlot(),
+                serviceMeters,
+                operations,
+                new DeadLetterApi(deadLetters),
+                () -> deadLetters.standing().stream()
+                        .map(count -> count.sink() + " " + count.state().name().toLowerCase(java.util.Locale.ROOT) + " "
+                                + count.letters())
+                        .toList(),
+                replays);
+        bean.open();
+    }
+
     private void mountApi(ManagementHttpServer server, ApiAccess access) {
         api = new Api(access);
         new DeadLetterApi(deadLetters).register(api);
+        operations.register(api);
         new ReplayApi(replays, this::isStreaming).register(api);
         new BackfillApi(Optional.ofNullable(backfills), this::isStreaming).register(api);
         api.get("/status", request -> status().toMap());
+        new MetricsApi(
+                        main.getCamelContext(),
+                        serviceMeters,
+                        meters,
+                        deadLetters,
+                        settings.replicationSlot(),
+                        operations)
+                .register(api);
         api.mount(server.getRouter());
     }
 
@@ -543,10 +570,6 @@ public final class Service implements AutoCloseable {
             case "notify" -> notify == null ? Optional.empty() : notify.problem();
             default -> Optional.empty();
         };
-    }
-
-    private double restarts() {
-        return walStatus().map(WalStatus::restarts).orElse(0L);
     }
 
     private final class ForgetTableRoutes extends SimpleEventNotifierSupport {
@@ -625,13 +648,17 @@ public final class Service implements AutoCloseable {
 
     /** Where the source stands; empty if no route reads from it. */
     public Optional<WalStatus> walStatus() {
+        return walConsumer().map(WalConsumer::status);
+    }
+
+    private Optional<WalConsumer> walConsumer() {
         CamelContext camel = main.getCamelContext();
         if (camel == null) {
             return Optional.empty();
         }
         for (Route route : camel.getRoutes()) {
             if (route.getConsumer() instanceof WalConsumer consumer) {
-                return Optional.of(consumer.status());
+                return Optional.of(consumer);
             }
         }
         return Optional.empty();
@@ -677,6 +704,12 @@ public final class Service implements AutoCloseable {
     public void close() {
         if (api != null) {
             api.close();
+        }
+        if (bean != null) {
+            bean.close();
+        }
+        if (serviceMeters != null) {
+            serviceMeters.close();
         }
         if (housekeeping != null) {
             housekeeping.close();

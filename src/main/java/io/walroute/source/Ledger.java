@@ -1,6 +1,8 @@
 package io.walroute.source;
 
+import io.walroute.change.ChangeEvent;
 import io.walroute.change.Settlement;
+import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -27,6 +29,7 @@ final class Ledger {
     // Written by the owner only; read by gauges.
     private volatile int held;
     private volatile long heldBytes;
+    private volatile Entry oldest;
 
     /**
      * @param wake called from any thread whenever the owner may have something to do: the oldest entry settled, or one failed
@@ -44,7 +47,7 @@ final class Ledger {
      */
     Entry submit(Item item) {
         var entry = new Entry(item);
-        entries.addLast(entry);
+        addLast(entry);
         count(1, item.bytes());
         return entry;
     }
@@ -53,8 +56,23 @@ final class Ledger {
     void submitSettled(Item item) {
         var entry = new Entry(item);
         entry.holds.set(0);
-        entries.addLast(entry);
+        addLast(entry);
         count(1, 0);
+    }
+
+    private void addLast(Entry entry) {
+        if (entries.isEmpty()) {
+            oldest = entry;
+        }
+        entries.addLast(entry);
+    }
+
+    /** The commit time of the first item held, if that is a change; from any thread. */
+    Instant oldestCommit() {
+        Entry head = oldest;
+        return head == null || head.item.change() == null
+                ? null
+                : head.item.change().timestamp();
     }
 
     /** Forgets the settled prefix. Returns its last item that has a mark, or null if there is none. */
@@ -63,6 +81,7 @@ final class Ledger {
         Entry head;
         while ((head = entries.peekFirst()) != null && head.holds.get() == 0) {
             entries.removeFirst();
+            oldest = entries.peekFirst();
             count(-1, -head.item.bytes());
             if (head.item.mark() != null) {
                 last = head.item;
@@ -109,14 +128,37 @@ final class Ledger {
         return head == null ? null : head.item;
     }
 
+    /** By two clocks, the server's and this machine's: never negative, and no better than they agree. */
+    private static long nanosSince(ChangeEvent change) {
+        Instant now = Instant.now();
+        long nanos = (now.getEpochSecond() - change.timestamp().getEpochSecond()) * 1_000_000_000L
+                + now.getNano()
+                - change.timestamp().getNano();
+        return Math.max(0, nanos);
+    }
+
     /** One item's place in the ledger. */
     final class Entry implements Settlement {
         private final Item item;
         private final AtomicInteger holds = new AtomicInteger(1);
         private final Hold routeHold = new OneHold();
+        private final long receivedNanos;
+        private final long committedNanos;
 
         private Entry(Item item) {
             this.item = item;
+            receivedNanos = item.change() == null ? 0 : System.nanoTime();
+            committedNanos = item.change() == null ? 0 : receivedNanos - nanosSince(item.change());
+        }
+
+        @Override
+        public long receivedNanos() {
+            return receivedNanos;
+        }
+
+        @Override
+        public long committedNanos() {
+            return committedNanos;
         }
 
         /** The hold of the route's own end, which {@link Ledger#submit} took. */

@@ -1,5 +1,7 @@
 package io.walroute.source;
 
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.walroute.change.ChangeContext;
 import io.walroute.change.ChangeEvent;
 import io.walroute.change.Lsn;
@@ -62,6 +64,8 @@ public class WalConsumer extends DefaultConsumer {
     private volatile Life life;
     private volatile WalHeartbeat heartbeat;
     private volatile Supervisor supervisor;
+    private volatile String engine;
+    private SourceMeters meters;
 
     private volatile WalStatus.State state = WalStatus.State.STOPPED;
     private volatile String message = "not started";
@@ -80,12 +84,18 @@ public class WalConsumer extends DefaultConsumer {
     @Override
     protected void doStart() throws Exception {
         super.doStart();
+        meters = new SourceMeters(meterRegistry());
         setHealthCheck(new WalHealthCheck(this, getRouteId()));
         stopping = false;
         enter(WalStatus.State.STARTING, "asking for the slot");
         var next = new Supervisor(supervisor);
         supervisor = next;
         next.start();
+    }
+
+    private MeterRegistry meterRegistry() {
+        var found = endpoint.getCamelContext().getRegistry().findSingleByType(MeterRegistry.class);
+        return found != null ? found : new SimpleMeterRegistry();
     }
 
     /** Takes no further changes, waits for those in flight as long as the drain timeout allows, confirms, and ends. */
@@ -104,7 +114,11 @@ public class WalConsumer extends DefaultConsumer {
             boolean dead = current != null && !current.ended() && current.isSilent();
             supervisor.join(dead ? 1_000 : endpoint.getDrainTimeout() + CLOSING.toMillis());
         }
-        enter(WalStatus.State.STOPPED, "stopped");
+        enter(
+                WalStatus.State.STOPPED,
+                endpoint.getCamelContext().isStopping()
+                        ? "stopped"
+                        : "paused by an operator: changes wait in the WAL, which grows. Go on: walroute resume source");
         super.doStop();
     }
 
@@ -333,6 +347,7 @@ public class WalConsumer extends DefaultConsumer {
         settings.setProperty("topic.prefix", unique);
         settings.setProperty("name", unique);
         settings.setProperty(STATUS_INTERVAL, Long.toString(statusInterval(settings.getProperty(STATUS_INTERVAL))));
+        engine = unique;
         String options = settings.getProperty("driver.options", "");
         settings.setProperty(
                 "driver.options", (options + " -c wal_sender_timeout=" + endpoint.getWalSenderTimeout()).strip());
@@ -450,6 +465,21 @@ public class WalConsumer extends DefaultConsumer {
         int held = current == null ? 0 : current.ledger.held();
         long bytes = current == null ? 0 : current.ledger.heldBytes();
         return new WalStatus(state, message, since, restarts, held, bytes, received);
+    }
+
+    /** A snapshot; may be called from any thread. */
+    public SourceFigures figures() {
+        Life current = life;
+        WalHeartbeat beat = heartbeat;
+        if (current == null || beat == null || current.ended()) {
+            return SourceFigures.NONE;
+        }
+        boolean returned = beat.hasReturned();
+        return new SourceFigures(
+                returned ? Optional.of(Duration.ofNanos(beat.roundTripNanos())) : Optional.empty(),
+                returned ? Optional.of(Duration.ofNanos(beat.nanosSinceReturn())) : Optional.empty(),
+                Optional.ofNullable(current.ledger.oldestCommit()),
+                engine);
     }
 
     @ManagedAttribute(description = "STARTING, STREAMING, STANDBY, DOWN or STOPPED")
@@ -678,6 +708,7 @@ public class WalConsumer extends DefaultConsumer {
 
         private void dispatch(Item item) {
             Ledger.Entry entry = ledger.submit(item);
+            meters.received(item.change(), entry.receivedNanos() - entry.committedNanos());
             Exchange exchange = item.exchange().apply(endpoint);
             exchange.setProperty(Settlement.PROPERTY, entry);
             getAsyncProcessor().process(exchange, sync -> routed(exchange, item.change(), entry.routeHold()));

@@ -19,9 +19,12 @@ final class WalHeartbeat implements AutoCloseable {
     private final String sender = UUID.randomUUID().toString();
     private Connection connection;
     private long sent;
+    // Before the statement, so that a mark which is back before that returns has its time too.
+    private volatile long sendingAtNanos;
     private volatile long sentAtNanos;
     private volatile long returned;
     private volatile long returnedAtNanos;
+    private volatile long roundTripNanos;
 
     WalHeartbeat(TableCatalog.Connector connector) {
         this.connector = connector;
@@ -38,6 +41,7 @@ final class WalHeartbeat implements AutoCloseable {
         try (var statement = connection.prepareStatement("SELECT pg_logical_emit_message(true, ?, ?)")) {
             statement.setString(1, PREFIX);
             statement.setString(2, sender + ":" + (sent + 1));
+            sendingAtNanos = System.nanoTime();
             statement.setQueryTimeout(10);
             statement.executeQuery().close();
             sent++;
@@ -66,6 +70,7 @@ final class WalHeartbeat implements AutoCloseable {
         if (colon > 0 && content.substring(0, colon).equals(sender)) {
             returned = Long.parseLong(content.substring(colon + 1));
             returnedAtNanos = System.nanoTime();
+            roundTripNanos = returnedAtNanos - sendingAtNanos;
         }
     }
 
@@ -81,6 +86,11 @@ final class WalHeartbeat implements AutoCloseable {
     /** Nanoseconds since the newest mark was sent, whether it came back or not. */
     long nanosSinceSend() {
         return System.nanoTime() - sentAtNanos;
+    }
+
+    /** From writing the newest mark that came back until it did; if another was sent meanwhile, from that one's writing. */
+    long roundTripNanos() {
+        return roundTripNanos;
     }
 
     boolean isUnderway() {
