@@ -1,10 +1,12 @@
 package io.walroute.service;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.walroute.replay.Replay;
 import io.walroute.replay.Replays;
 import io.walroute.source.WalStatus;
 import java.lang.management.ManagementFactory;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
@@ -129,10 +131,22 @@ final class ServiceBean implements ServiceMXBean, AutoCloseable {
 
     @Override
     public String redrive(String sink) throws Exception {
-        return told(() -> JSON.valueToTree(deadLetters.redrive(JSON.valueToTree(Map.of("sink", sink))))
-                        .path("entries")
-                        .size()
-                + " due");
+        return told(() -> redriveAll(sink) + " due");
+    }
+
+    private int redriveAll(String sink) throws Exception {
+        Map<String, Object> request = new HashMap<>(Map.of("sink", sink));
+        int due = 0;
+        JsonNode page;
+        do {
+            page = JSON.valueToTree(deadLetters.redrive(JSON.valueToTree(request)));
+            for (JsonNode entry : page.path("entries")) {
+                due += entry.path("result").asText().equals("due") ? 1 : 0;
+            }
+            request.put("after", page.path("next_after"));
+            request.put("up_to", page.path("up_to"));
+        } while (page.path("next_after").isNumber());
+        return due;
     }
 
     private static String state(Map<String, Object> route) {

@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.walroute.cli.Cli;
 import io.walroute.cli.EntryPoints;
+import io.walroute.testing.Receiver;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.lang.management.ManagementFactory;
@@ -131,6 +132,14 @@ class PauseTest {
         await().atMost(Duration.ofSeconds(20)).until(() -> delivered("hook") == 3);
         assertThat((String) server.invoke(name, "redrive", new Object[] {"hook"}, text))
                 .isEqualTo("0 due");
+        rig.receiver.otherwise(Receiver.Answer.status(400));
+        insert(4, 5);
+        await().atMost(Duration.ofSeconds(20))
+                .until(() -> rig.deadLetters("hook").size() == 2);
+        rig.receiver.otherwise(Receiver.Answer.status(200));
+        assertThat((String) server.invoke(name, "redrive", new Object[] {"hook"}, text))
+                .isEqualTo("2 due");
+        await().atMost(Duration.ofSeconds(20)).until(() -> delivered("hook") == 5);
         rig.stop();
         assertThat(server.isRegistered(name)).isFalse();
     }
