@@ -112,7 +112,7 @@ class BackfillTest {
                         new PrintStream(stdout, true, StandardCharsets.UTF_8),
                         new PrintStream(stderr, true, StandardCharsets.UTF_8),
                         environment,
-                        new EntryPoints(null, null, null, null))
+                        new EntryPoints(null, null, null, null, null))
                 .run(args);
     }
 

@@ -52,7 +52,7 @@ class PauseTest {
                         new PrintStream(stdout, true, StandardCharsets.UTF_8),
                         new PrintStream(stderr, true, StandardCharsets.UTF_8),
                         new LinkedHashMap<>(rig.environment),
-                        new EntryPoints(null, null, new StoredDeadLetters(), Commands.slots()))
+                        new EntryPoints(null, null, new StoredDeadLetters(), Commands.slots(), new Diagnosis()))
                 .run(args);
     }
 

@@ -256,7 +256,7 @@ class ReplayTest {
                         new PrintStream(stdout, true, StandardCharsets.UTF_8),
                         new PrintStream(stderr, true, StandardCharsets.UTF_8),
                         rig.environment,
-                        new EntryPoints(null, null, new StoredDeadLetters(), Commands.slots()))
+                        new EntryPoints(null, null, new StoredDeadLetters(), Commands.slots(), new Diagnosis()))
                 .run(args);
     }
 

@@ -46,7 +46,9 @@ class ContinuityCheckTest {
                 null,
                 null,
                 true,
-                invalidated);
+                false,
+                invalidated,
+                null);
     }
 
     private Verdict judge(String audited) {
