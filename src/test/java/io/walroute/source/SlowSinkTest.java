@@ -102,7 +102,7 @@ class SlowSinkTest {
         assertThat(walsender()).as("the walsender's process").isEqualTo(walsender);
         release.run();
         await().atMost(Duration.ofSeconds(60)).until(() -> rig.changes.size() >= ROWS);
-        await().atMost(Duration.ofSeconds(20)).until(rig::hasConfirmedAll);
+        await().atMost(Duration.ofSeconds(60)).until(rig::hasConfirmedAll);
         assertThat(rig.changes).as("no change comes twice").hasSize(ROWS);
         assertThat(walsender()).as("the walsender's process").isEqualTo(walsender);
         assertThat(rig.consumer().status().restarts()).isZero();

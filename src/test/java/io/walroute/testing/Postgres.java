@@ -23,7 +23,7 @@ import org.testcontainers.containers.wait.strategy.Wait;
 public final class Postgres {
     private static final Map<String, String> SETTINGS = Map.of(
             "wal_level", "logical",
-            "max_replication_slots", "40",
+            "max_replication_slots", "400",
             "max_wal_senders", "40",
             "max_connections", "200",
             "fsync", "off");
