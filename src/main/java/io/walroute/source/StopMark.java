@@ -38,6 +38,24 @@ public record StopMark(long xid, Lsn lsn, Set<String> ids) {
                 && (change.lsn().compareTo(lsn) < 0 || ids.contains(change.id()));
     }
 
+    /** The one of two marks of a transaction that came further. @param before may be null */
+    static StopMark further(StopMark before, StopMark after) {
+        if (before == null || before.xid != after.xid || !epoch(before).equals(epoch(after))) {
+            return after;
+        }
+        int order = before.lsn.compareTo(after.lsn);
+        if (order == 0) {
+            var both = new HashSet<>(before.ids);
+            both.addAll(after.ids);
+            return new StopMark(after.xid, after.lsn, both);
+        }
+        return order > 0 ? before : after;
+    }
+
+    private static String epoch(StopMark mark) {
+        return epoch(mark.ids.iterator().next());
+    }
+
     /** Where LSNs may be used again, another epoch has begun: the same xid and LSN are then another change. */
     private static String epoch(String id) {
         return id.substring(0, id.indexOf('-') + 1);

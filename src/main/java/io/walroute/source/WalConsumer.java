@@ -16,6 +16,8 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Deque;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -52,6 +54,8 @@ public class WalConsumer extends DefaultConsumer {
     private static final Duration LATE = Duration.ofSeconds(2);
     // How long a stop waits, behind the drain, for the stream to end. What hangs longer ends with the process.
     private static final Duration CLOSING = Duration.ofSeconds(3);
+    // Transactions that are settled but not confirmed, as while the slot can't be looked at: more aren't remembered.
+    private static final int MOST_UNCONFIRMED = 20_000;
     private static final Duration STANDBY_POLL = Duration.ofSeconds(1);
     // A stream that lives calls every TICK, unless it is in a route.
     private static final Duration SILENCE = Duration.ofSeconds(3);
@@ -573,14 +577,15 @@ public class WalConsumer extends DefaultConsumer {
         // thread's.
         private final Deque<Taken> unconfirmed = new ArrayDeque<>();
         private StopMark underway;
+        private boolean tooMany;
         // What an earlier stream settled, by transaction.
         private final Map<Long, StopMark> settledBefore;
 
         /** @param settledBefore what is passed over: it was settled, though not confirmed */
         Life(ChangeStream stream, List<StopMark> settledBefore) {
             this.stream = stream;
-            this.settledBefore =
-                    settledBefore.stream().collect(Collectors.toMap(StopMark::xid, mark -> mark, (a, b) -> b));
+            this.settledBefore = new HashMap<>();
+            settledBefore.forEach(mark -> this.settledBefore.merge(mark.xid(), mark, StopMark::further));
             ledger = new Ledger(endpoint.getMaxInFlight(), endpoint.getMaxInFlightBytes(), this::wake);
         }
 
@@ -675,7 +680,11 @@ public class WalConsumer extends DefaultConsumer {
                 return;
             }
             if (item.kind() == Item.Kind.END && underway != null) {
-                unconfirmed.addLast(new Taken(item, underway));
+                // The newest are left out, not the oldest: what is passed over must be a beginning.
+                tooMany |= unconfirmed.size() >= MOST_UNCONFIRMED;
+                if (!tooMany) {
+                    unconfirmed.addLast(new Taken(item, underway));
+                }
                 underway = null;
             }
             if (item.heartbeat() != null) {
@@ -688,22 +697,22 @@ public class WalConsumer extends DefaultConsumer {
          * What PostgreSQL will send again although it is settled: transactions that aren't confirmed yet, as far as they came.
          * For the supervisor, once the stream has ended.
          *
-         * @return empty if something isn't settled within the drain timeout: then all of it is worked on again
+         * @return only what earlier streams settled, if something isn't settled within the drain timeout
          */
         List<StopMark> settledButUnconfirmed() {
             long end = System.nanoTime() + drainNanos();
             while (!ledger.isSettled()) {
                 if (ledger.failure() != null || hasEnded() || System.nanoTime() - end > 0) {
-                    return List.of();
+                    return new ArrayList<>(settledBefore.values()); // what was settled once stays so
                 }
                 pause(Duration.ofMillis(20));
             }
-            List<StopMark> marks = new ArrayList<>();
-            unconfirmed.forEach(taken -> marks.add(taken.mark));
-            if (underway != null) {
-                marks.add(underway);
+            Map<Long, StopMark> marks = new LinkedHashMap<>(settledBefore);
+            unconfirmed.forEach(taken -> marks.merge(taken.mark.xid(), taken.mark, StopMark::further));
+            if (underway != null && !tooMany) {
+                marks.merge(underway.xid(), underway, StopMark::further);
             }
-            return marks;
+            return new ArrayList<>(marks.values());
         }
 
         private void dispatch(Item item) {
@@ -773,7 +782,7 @@ public class WalConsumer extends DefaultConsumer {
                 confirmer.confirm(next);
                 confirmed = next;
                 while (!unconfirmed.isEmpty() && isPast(next, unconfirmed.peekFirst().end)) {
-                    unconfirmed.removeFirst();
+                    settledBefore.remove(unconfirmed.removeFirst().mark.xid());
                 }
                 madeProgress = true;
             }
@@ -815,7 +824,7 @@ public class WalConsumer extends DefaultConsumer {
         private void keepMark() {
             try {
                 if (keeper() != null && underway != null) {
-                    keeper().keep(underway);
+                    keeper().keep(StopMark.further(settledBefore.get(underway.xid()), underway));
                     LOG.info(
                             "Stopping in the middle of transaction {}, which the next start goes on with",
                             underway.xid());

@@ -39,4 +39,17 @@ class StopMarkTest {
         assertThat(mark.covers(change("1-a-t-0", 8, "0/A"))).isFalse();
         assertThat(mark.covers(change("2-a-t-0", 7, "0/A"))).isFalse();
     }
+
+    @Test
+    void of_two_marks_of_a_transaction_the_one_that_came_further_counts() {
+        StopMark early = StopMark.after(null, first);
+        StopMark late = StopMark.after(null, copied);
+        assertThat(StopMark.further(late, early)).isEqualTo(late);
+        assertThat(StopMark.further(early, late)).isEqualTo(late);
+        assertThat(StopMark.further(null, early)).isEqualTo(early);
+        assertThat(StopMark.further(late, StopMark.after(null, copiedToo)).ids())
+                .hasSize(2);
+        StopMark other = StopMark.after(null, change("2-a-t-0", 7, "0/A"));
+        assertThat(StopMark.further(late, other)).isEqualTo(other);
+    }
 }
