@@ -314,6 +314,34 @@ class StatusTest {
         assertThat(out()).startsWith("Nothing to do");
     }
 
+    @Test
+    void setup_status_and_drop_take_names_of_every_kind_and_a_slot_without_failover() throws Exception {
+        String publication = "Pub \"ü'; DROP TABLE offers; --";
+        rig.db.execute(
+                "SELECT pg_drop_replication_slot('" + rig.slot + "')",
+                "CREATE TABLE \"Odd \"\"näme\"\" Table\" (id int PRIMARY KEY)");
+        rig.environment.put("PUBLICATION_NAME", publication);
+        rig.environment.put("WALROUTE_TABLES", "listings,\"Odd \"\"näme\"\" Table\"");
+        rig.environment.put("WALROUTE_SLOT_FAILOVER", "off");
+
+        assertThat(walroute("setup", "--dry-run")).as(err()).isZero();
+        assertThat(out())
+                .contains("CREATE PUBLICATION \"Pub \"\"ü'; DROP TABLE offers; --\" FOR TABLE \"public\".\"listings\","
+                        + " \"public\".\"Odd \"\"näme\"\" Table\"")
+                .contains("pg_create_logical_replication_slot('" + rig.slot + "', 'pgoutput');")
+                .doesNotContain("failover");
+        assertThat(walroute("setup")).as(err()).isZero();
+
+        JsonNode status = status(0);
+        assertThat(status.path("slot").path("failover").asBoolean()).isFalse();
+        assertThat(status.path("publication").path("name").asText()).isEqualTo(publication);
+        assertThat(status.path("tables").findValuesAsText("table")).containsExactly("listings", "Odd \"näme\" Table");
+        assertThat(walroute("drop", "--publication")).as(err()).isZero();
+        assertThat(rig.db.query("SELECT count(*) FROM pg_publication WHERE pubname LIKE 'Pub%'"))
+                .isEqualTo("0");
+        assertThat(rig.db.query("SELECT count(*) FROM offers")).isEqualTo("0");
+    }
+
     // ---------------------------------------------------------------- health
 
     private HttpResponse<String> get(String path, String... headers) throws Exception {
