@@ -449,7 +449,7 @@ class CliTest {
         assertThat(walroute("drop", "--publication")).as(err()).isZero();
         assertThat(out())
                 .containsSubsequence(
-                        "Dropped replication slot " + slot + ".", "Dropped publication grails_publication.");
+                        "Dropped replication slot " + slot + " at ", "Dropped publication grails_publication.");
         assertThat(database.query("SELECT count(*) FROM pg_publication")).isEqualTo("0");
         assertThat(walroute("drop")).isZero();
         assertThat(out()).contains("Nothing to do: there is no such slot.");
