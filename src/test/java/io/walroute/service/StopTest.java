@@ -19,9 +19,11 @@ import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayNameGeneration;
 import org.junit.jupiter.api.DisplayNameGenerator.ReplaceUnderscores;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** A service that is told to stop while something that it needs hangs, and what the next one finds. */
+@Tag("faults")
 @DisplayNameGeneration(ReplaceUnderscores.class)
 class StopTest {
     private final List<Process> processes = new ArrayList<>();
