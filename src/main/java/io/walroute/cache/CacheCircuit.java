@@ -47,6 +47,8 @@ final class CacheCircuit implements AutoCloseable {
                         .minimumNumberOfCalls(10)
                         .failureRateThreshold(50)
                         .waitDurationInOpenState(WAIT)
+                        // Not at the next call: whoever waits for the cache to be back would never make one.
+                        .automaticTransitionFromOpenToHalfOpenEnabled(true)
                         .permittedNumberOfCallsInHalfOpenState(3)
                         .build());
         open = Gauge.builder("walroute.circuit.open", breaker, each -> isOpen() ? 1 : 0)

@@ -1,6 +1,7 @@
 package io.walroute.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.walroute.logging.Terminal;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -118,12 +119,12 @@ final class BackfillCommand implements Callable<Integer> {
         List<JsonNode> ended = new ArrayList<>();
         for (JsonNode each : begun) {
             JsonNode now = each;
-            var progress = new ProgressLine(session.out(), ProgressLine.isTerminal());
+            var progress = new ProgressLine(session.out(), Terminal.hasColours());
             while (isOpen(now)) {
                 if (!json) {
                     progress.show(share(now), what(now));
                 }
-                Thread.sleep(LOOK_EVERY_MS);
+                Thread.sleep(LOOK_EVERY_MS); // the service does the work; nobody here could be told of its end
                 now = service.get(PATH + "/" + each.path("id").asLong(), Map.of());
             }
             progress.end();

@@ -2,6 +2,7 @@ package io.walroute.cli;
 
 import io.walroute.doctor.Result;
 import io.walroute.doctor.Result.Level;
+import io.walroute.logging.Terminal;
 import io.walroute.settings.Settings;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -70,7 +71,7 @@ final class DoctorCommand implements Callable<Integer> {
     }
 
     private void print(List<Result> results) {
-        boolean colours = io.walroute.logging.Terminal.hasColours();
+        boolean colours = Terminal.hasColours();
         int width =
                 results.stream().mapToInt(each -> each.check().length()).max().orElse(0);
         for (Result each : results) {

@@ -1,6 +1,7 @@
 package io.walroute.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.walroute.logging.Terminal;
 import java.io.PrintStream;
 import java.time.Duration;
 import java.time.Instant;
@@ -66,14 +67,14 @@ final class MetricsCommand implements Callable<Integer> {
             throw new Failure(Failure.MISCONFIGURED, "--count belongs to --watch. Add it");
         }
         var service = new ManagementClient(session.settings());
-        boolean clear = watch && !json && ProgressLine.isTerminal();
+        boolean clear = watch && !json && Terminal.hasColours();
         for (int look = 1; ; look++) {
             JsonNode answer = service.get("/metrics/" + report, Map.of());
             show(answer, clear);
             if (!watch || count != null && look >= count) {
                 return 0;
             }
-            Thread.sleep(interval.toMillis());
+            Thread.sleep(interval.toMillis()); // what --interval asks for
         }
     }
 

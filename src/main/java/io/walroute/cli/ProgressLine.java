@@ -25,10 +25,6 @@ final class ProgressLine {
         this.terminal = terminal;
     }
 
-    static boolean isTerminal() {
-        return System.console() != null && System.getenv("NO_COLOR") == null && !"dumb".equals(System.getenv("TERM"));
-    }
-
     /** @param share from 0 to 1; what lay behind at the first call isn't counted into the speed */
     void show(double share, String what) {
         double done = Math.max(0, Math.min(1, share));

@@ -44,7 +44,7 @@ final class RedriveWatch {
         }
         look(open, end);
         while (!open.isEmpty() && System.nanoTime() - deadlineNanos < 0) {
-            Thread.sleep(LOOK_EVERY_MS);
+            Thread.sleep(LOOK_EVERY_MS); // the service does the work; nobody here could be told of its end
             look(open, end);
         }
         open.values().forEach(entry -> end.accept(entry.put("result", "still waiting")));

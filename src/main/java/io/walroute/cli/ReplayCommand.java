@@ -1,6 +1,7 @@
 package io.walroute.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.walroute.logging.Terminal;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.Callable;
@@ -125,12 +126,12 @@ final class ReplayCommand implements Callable<Integer> {
 
     private Integer await(ManagementClient service, JsonNode begun) throws InterruptedException {
         JsonNode now = begun;
-        var progress = new ProgressLine(session.out(), ProgressLine.isTerminal());
+        var progress = new ProgressLine(session.out(), Terminal.hasColours());
         while (now.path("state").asText().equals("running")) {
             if (!json) {
                 progress.show(share(now), now.path("sent").asLong() + " changes sent");
             }
-            Thread.sleep(LOOK_EVERY_MS);
+            Thread.sleep(LOOK_EVERY_MS); // the service does the work; nobody here could be told of its end
             now = service.get("/replays/" + begun.path("id").asLong(), Map.of());
         }
         progress.end();

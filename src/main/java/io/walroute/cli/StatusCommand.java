@@ -1,6 +1,7 @@
 package io.walroute.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.walroute.logging.Terminal;
 import io.walroute.settings.Settings;
 import io.walroute.slot.ReplicationStatus;
 import io.walroute.slot.SlotException;
@@ -56,7 +57,7 @@ final class StatusCommand implements Callable<Integer> {
         int code = show(settings);
         while (watch && !session.out().checkError()) {
             try {
-                Thread.sleep(interval.toMillis());
+                Thread.sleep(interval.toMillis()); // what --interval asks for
             } catch (InterruptedException e) {
                 return code;
             }
@@ -89,7 +90,7 @@ final class StatusCommand implements Callable<Integer> {
         } else if (json) {
             Json.print(session.out(), document.toMap());
         } else {
-            boolean colours = io.walroute.logging.Terminal.hasColours();
+            boolean colours = Terminal.hasColours();
             if (watch && colours) {
                 session.out().print("\u001b[H\u001b[2J");
             }
@@ -110,7 +111,7 @@ final class StatusCommand implements Callable<Integer> {
                 return status;
             }
             try {
-                Thread.sleep(NO_SERVICE_SAMPLES.toMillis());
+                Thread.sleep(NO_SERVICE_SAMPLES.toMillis()); // a rate is what comes between two looks
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
                 return status;

@@ -273,6 +273,7 @@ public final class Demo {
                 - ManagementFactory.getRuntimeMXBean().getStartTime());
     }
 
+    /** Between two drawings of the board, or two looks at a service that is starting. @return false if it was interrupted */
     private static boolean sleep(long millis) {
         try {
             Thread.sleep(millis);

@@ -79,7 +79,7 @@ public final class PostgresServer implements AutoCloseable {
         boolean interrupted = Thread.interrupted();
         try {
             for (int i = 0; i < 50 && !Files.exists(pidFile(server.folder)); i++) {
-                Thread.sleep(10);
+                Thread.sleep(10); // another process writes the file
             }
             server.close();
         } catch (IOException e) {

@@ -188,7 +188,7 @@ public final class RedisServer implements AutoCloseable {
 
     private static void pause() throws IOException {
         try {
-            Thread.sleep(10);
+            Thread.sleep(10); // another process starts or ends
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new IOException("interrupted", e);

@@ -128,7 +128,10 @@ public final class Service implements AutoCloseable {
         checkPort("MANAGEMENT_PORT", settings.managementHost(), settings.managementPort());
         openStore();
         guardSlot();
-        walWatch = new WalWatch(settings.replicationTarget(), settings.slotWarnBefore());
+        walWatch = new WalWatch(
+                settings.replicationTarget(),
+                settings.slotWarnBefore(),
+                (at, slot) -> serviceMeters.slotSeen(at, slot));
         database = Databases.pool(settings.databaseUrl());
         bindSource();
         bindSinks();
@@ -152,7 +155,7 @@ public final class Service implements AutoCloseable {
         main.bind("context", new ContextBean());
         main.bind(MicrometerConstants.METRICS_REGISTRY_NAME, meters);
         describeHealth();
-        serviceMeters = new ServiceMeters(meters, database, settings.replicationSlot(), store, this::walConsumer);
+        serviceMeters = new ServiceMeters(meters, store, this::walConsumer);
         configureCamel(reload);
         startCamel();
     }

@@ -27,7 +27,6 @@ import java.util.function.ToDoubleFunction;
 import javax.management.JMException;
 import javax.management.MBeanServer;
 import javax.management.ObjectName;
-import javax.sql.DataSource;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -41,8 +40,6 @@ final class ServiceMeters implements AutoCloseable {
     private static final long COUNT_AUDIT_EVERY = 20;
 
     private final MeterRegistry registry;
-    private final DataSource database;
-    private final String slotName;
     private final Store store;
     private final Supplier<Optional<WalConsumer>> source;
     private final SlotFigures slot = new SlotFigures();
@@ -57,15 +54,8 @@ final class ServiceMeters implements AutoCloseable {
     private long looks;
 
     /** @param source the consumer that reads the slot, if a route has one */
-    ServiceMeters(
-            MeterRegistry registry,
-            DataSource database,
-            String slotName,
-            Store store,
-            Supplier<Optional<WalConsumer>> source) {
+    ServiceMeters(MeterRegistry registry, Store store, Supplier<Optional<WalConsumer>> source) {
         this.registry = registry;
-        this.database = database;
-        this.slotName = slotName;
         this.store = store;
         this.source = source;
         registerSource();
@@ -215,13 +205,12 @@ final class ServiceMeters implements AutoCloseable {
 
     // ---------------------------------------------------------------- looking
 
+    /** What whoever watches the slot found; null if there is none. While it can't be looked at, what was seen last stays. */
+    void slotSeen(Instant at, SlotInfo found) {
+        slot.look(at, found);
+    }
+
     private void look() {
-        try (var connection = database.getConnection()) {
-            slot.look(Instant.now(), SlotInfo.read(connection, slotName).orElse(null));
-        } catch (SQLException | RuntimeException e) {
-            // What was seen last stays: the next look tells again.
-            LOG.debug("The slot can't be looked at", e);
-        }
         try {
             debezium = debeziumValues();
             rates.look(System.nanoTime(), registry.find("walroute.received").counters());

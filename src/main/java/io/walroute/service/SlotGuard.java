@@ -90,7 +90,7 @@ final class SlotGuard implements SlotCheck, AutoCloseable {
     private volatile Obstacle disaster;
 
     // The watching thread's own.
-    private Connection connection;
+    private final OwnConnection connection;
     private long lookedAtNanos;
 
     SlotGuard(
@@ -101,6 +101,7 @@ final class SlotGuard implements SlotCheck, AutoCloseable {
             MeterRegistry meters)
             throws SQLException {
         this.target = target;
+        connection = new OwnConnection(target);
         this.store = store;
         this.audited = audited;
         this.useEpochs = useEpochs;
@@ -311,7 +312,7 @@ final class SlotGuard implements SlotCheck, AutoCloseable {
         } catch (SlotException | SQLException | RuntimeException e) {
             // Whether the server answers, the heartbeat tells; this one only looks at what it finds there.
             LOG.debug("The slot can't be looked at", e);
-            disconnect();
+            connection.drop();
         }
         lookedAtNanos = System.nanoTime();
     }
@@ -322,10 +323,7 @@ final class SlotGuard implements SlotCheck, AutoCloseable {
             breakOff(ofStream, open.get().gap().line());
             return;
         }
-        if (connection == null) {
-            connection = target.connect();
-        }
-        SlotState state = SlotState.read(connection, target, before.timeline());
+        SlotState state = SlotState.read(connection.get(), target, before.timeline());
         if (state.server().standby()) {
             return;
         }
@@ -391,17 +389,6 @@ final class SlotGuard implements SlotCheck, AutoCloseable {
         }
     }
 
-    private void disconnect() {
-        try {
-            if (connection != null) {
-                connection.close();
-            }
-        } catch (SQLException e) {
-            // Broken already.
-        }
-        connection = null;
-    }
-
     @Override
     public void close() {
         timer.shutdownNow();
@@ -410,6 +397,6 @@ final class SlotGuard implements SlotCheck, AutoCloseable {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
-        disconnect();
+        connection.drop();
     }
 }

@@ -9,7 +9,6 @@ import io.walroute.slot.SlotInfo;
 import io.walroute.slot.WalBudget;
 import io.walroute.slot.WalFigures;
 import io.walroute.slot.WalLimits;
-import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
@@ -19,6 +18,7 @@ import java.util.Optional;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BiConsumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -50,6 +50,7 @@ final class WalWatch implements AutoCloseable {
 
     private final ReplicationTarget target;
     private final Duration warnBefore;
+    private final BiConsumer<Instant, SlotInfo> alsoFor;
     private final WalBudget budget = new WalBudget();
     private final ScheduledExecutorService timer = Executors.newSingleThreadScheduledExecutor(task -> {
         Thread thread = new Thread(task, "wal-watch");
@@ -59,12 +60,15 @@ final class WalWatch implements AutoCloseable {
     private volatile Seen seen = Seen.NOTHING;
 
     // The watching thread's own.
-    private Connection connection;
+    private final OwnConnection connection;
     private Instant warnedAt;
 
-    WalWatch(ReplicationTarget target, Duration warnBefore) {
+    /** @param alsoFor gets each look's time and slot (null if there is none), on the watching thread */
+    WalWatch(ReplicationTarget target, Duration warnBefore, BiConsumer<Instant, SlotInfo> alsoFor) {
         this.target = target;
         this.warnBefore = warnBefore;
+        this.alsoFor = alsoFor;
+        connection = new OwnConnection(target);
     }
 
     void start() {
@@ -73,20 +77,18 @@ final class WalWatch implements AutoCloseable {
 
     private void look() {
         try {
-            if (connection == null) {
-                connection = target.connect();
-            }
-            Optional<SlotInfo> slot = SlotInfo.read(connection, target.slot());
-            long position = ServerInfo.read(connection).walPosition().value();
+            Optional<SlotInfo> slot = SlotInfo.read(connection.get(), target.slot());
+            long position = ServerInfo.read(connection.get()).walPosition().value();
             Instant now = Instant.now();
             slot.ifPresent(found -> budget.add(WalBudget.Sample.of(now, found, position)));
-            seen = seen(now, slot.orElse(null), WalLimits.read(connection));
+            seen = seen(now, slot.orElse(null), WalLimits.read(connection.get()));
+            alsoFor.accept(now, seen.slot());
             warn(now);
         } catch (SlotException | SQLException | RuntimeException e) {
             // That the server doesn't answer, the source tells.
             LOG.debug("The slot's WAL can't be looked at", e);
             seen = Seen.NOTHING;
-            disconnect();
+            connection.drop();
         }
     }
 
@@ -188,17 +190,6 @@ final class WalWatch implements AutoCloseable {
         return seen.figures();
     }
 
-    private void disconnect() {
-        try {
-            if (connection != null) {
-                connection.close();
-            }
-        } catch (SQLException e) {
-            // Broken already.
-        }
-        connection = null;
-    }
-
     @Override
     public void close() {
         timer.shutdownNow();
@@ -207,6 +198,6 @@ final class WalWatch implements AutoCloseable {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
-        disconnect();
+        connection.drop();
     }
 }

@@ -151,7 +151,7 @@ public final class SlotMove {
 
     private static void pause() throws SQLException {
         try {
-            Thread.sleep(POLL.toMillis());
+            Thread.sleep(POLL.toMillis()); // PostgreSQL tells nobody when a slot becomes free
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new SQLException("interrupted while waiting for the slot", e);

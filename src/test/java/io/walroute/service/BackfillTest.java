@@ -11,19 +11,12 @@ import io.walroute.backfill.BackfillRequest;
 import io.walroute.cache.MarkerState;
 import io.walroute.cache.RowCacheComponent;
 import io.walroute.change.Version;
-import io.walroute.cli.Cli;
-import io.walroute.cli.EntryPoints;
 import io.walroute.slot.TableName;
-import java.io.ByteArrayOutputStream;
-import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -39,8 +32,6 @@ import org.junit.jupiter.api.Test;
 class BackfillTest {
     private ServiceRig rig;
     private RedisCommands<String, String> redis;
-    private final ByteArrayOutputStream stdout = new ByteArrayOutputStream();
-    private final ByteArrayOutputStream stderr = new ByteArrayOutputStream();
 
     private void start(String... ddl) throws Exception {
         rig = new ServiceRig(ddl);
@@ -104,24 +95,15 @@ class BackfillTest {
     }
 
     private int run(String... args) {
-        stdout.reset();
-        stderr.reset();
-        Map<String, String> environment = new HashMap<>(rig.environment);
-        environment.put("WALROUTE_HOME", Path.of("").toAbsolutePath().toString());
-        return new Cli(
-                        new PrintStream(stdout, true, StandardCharsets.UTF_8),
-                        new PrintStream(stderr, true, StandardCharsets.UTF_8),
-                        environment,
-                        new EntryPoints(null, null, null, null, null))
-                .run(args);
+        return rig.cli.run(args);
     }
 
     private String out() {
-        return stdout.toString(StandardCharsets.UTF_8);
+        return rig.cli.out();
     }
 
     private String err() {
-        return stderr.toString(StandardCharsets.UTF_8);
+        return rig.cli.err();
     }
 
     // ---------------------------------------------------------------- values and keys

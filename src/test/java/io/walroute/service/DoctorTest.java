@@ -3,13 +3,8 @@ package io.walroute.service;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.walroute.cli.Cli;
-import io.walroute.cli.EntryPoints;
-import java.io.ByteArrayOutputStream;
-import java.io.PrintStream;
 import java.net.InetAddress;
 import java.net.ServerSocket;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -27,12 +22,10 @@ import org.junit.jupiter.api.Test;
 @DisplayNameGeneration(ReplaceUnderscores.class)
 class DoctorTest {
     private ServiceRig rig;
-    private final ByteArrayOutputStream stdout = new ByteArrayOutputStream();
 
     @BeforeEach
     void prepare() throws Exception {
         rig = new ServiceRig();
-        rig.environment.put("WALROUTE_HOME", Path.of("").toAbsolutePath().toString());
     }
 
     @AfterEach
@@ -41,18 +34,11 @@ class DoctorTest {
     }
 
     private int walroute(String... args) {
-        stdout.reset();
-        var out = new PrintStream(stdout, true, StandardCharsets.UTF_8);
-        return new Cli(
-                        out,
-                        out,
-                        new LinkedHashMap<>(rig.environment),
-                        new EntryPoints(null, null, new StoredDeadLetters(), Commands.slots(), new Diagnosis()))
-                .run(args);
+        return rig.cli.run(args);
     }
 
     private String out() {
-        return stdout.toString(StandardCharsets.UTF_8);
+        return rig.cli.out() + rig.cli.err();
     }
 
     private Map<String, JsonNode> doctor(int exitCode) throws Exception {

@@ -7,11 +7,7 @@ import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
 import com.fasterxml.jackson.databind.JsonNode;
-import io.walroute.cli.Cli;
-import io.walroute.cli.EntryPoints;
 import io.walroute.testing.Receiver;
-import java.io.ByteArrayOutputStream;
-import java.io.PrintStream;
 import java.net.Socket;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -20,7 +16,6 @@ import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.time.Duration;
-import java.util.LinkedHashMap;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -33,8 +28,6 @@ import org.slf4j.LoggerFactory;
 @DisplayNameGeneration(ReplaceUnderscores.class)
 class ManagementApiTest {
     private ServiceRig rig;
-    private final ByteArrayOutputStream stdout = new ByteArrayOutputStream();
-    private final ByteArrayOutputStream stderr = new ByteArrayOutputStream();
 
     @BeforeEach
     void prepare() throws Exception {
@@ -190,22 +183,15 @@ class ManagementApiTest {
     // ---------------------------------------------------------------- commands
 
     private int walroute(String... args) {
-        stdout.reset();
-        stderr.reset();
-        return new Cli(
-                        new PrintStream(stdout, true, StandardCharsets.UTF_8),
-                        new PrintStream(stderr, true, StandardCharsets.UTF_8),
-                        new LinkedHashMap<>(rig.environment),
-                        new EntryPoints(null, null, new StoredDeadLetters(), Commands.slots(), new Diagnosis()))
-                .run(args);
+        return rig.cli.run(args);
     }
 
     private String out() {
-        return stdout.toString(StandardCharsets.UTF_8);
+        return rig.cli.out();
     }
 
     private String err() {
-        return stderr.toString(StandardCharsets.UTF_8);
+        return rig.cli.err();
     }
 
     private JsonNode outJson() throws Exception {

@@ -4,16 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.walroute.cli.Cli;
-import io.walroute.cli.EntryPoints;
 import io.walroute.testing.Receiver;
-import java.io.ByteArrayOutputStream;
-import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.LinkedHashMap;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
@@ -30,13 +24,10 @@ class MetricsTest {
     private static final Pattern SERIES = Pattern.compile("^(\\w+)(?:\\{([^}]*)})? (\\S+)$", Pattern.MULTILINE);
 
     private ServiceRig rig;
-    private final ByteArrayOutputStream stdout = new ByteArrayOutputStream();
-    private final ByteArrayOutputStream stderr = new ByteArrayOutputStream();
 
     @BeforeEach
     void prepare() throws Exception {
         rig = new ServiceRig();
-        rig.environment.put("WALROUTE_HOME", Path.of("").toAbsolutePath().toString());
         rig.environment.put("WALROUTE_REDRIVE_HOOK_SCHEDULE", "1h,1h");
     }
 
@@ -61,24 +52,15 @@ class MetricsTest {
     }
 
     private int walroute(String... args) {
-        stdout.reset();
-        stderr.reset();
-        return new Cli(
-                        new PrintStream(stdout, true, StandardCharsets.UTF_8),
-                        new PrintStream(stderr, true, StandardCharsets.UTF_8),
-                        new LinkedHashMap<>(rig.environment),
-                        new EntryPoints(null, null, new StoredDeadLetters(), Commands.slots(), new Diagnosis()))
-                .run(args);
+        return rig.cli.run(args);
     }
 
     private String out() {
-        return stdout.toString(StandardCharsets.UTF_8);
+        return rig.cli.out();
     }
 
     private JsonNode report(String name) throws Exception {
-        assertThat(walroute("metrics", name, "--json"))
-                .as(stderr.toString(StandardCharsets.UTF_8))
-                .isZero();
+        assertThat(walroute("metrics", name, "--json")).as(rig.cli.err()).isZero();
         return ServiceRig.JSON.readTree(out());
     }
 

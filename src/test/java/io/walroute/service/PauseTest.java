@@ -4,21 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.walroute.cli.Cli;
-import io.walroute.cli.EntryPoints;
 import io.walroute.testing.Receiver;
-import java.io.ByteArrayOutputStream;
-import java.io.PrintStream;
 import java.lang.management.ManagementFactory;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.Duration;
-import java.util.LinkedHashMap;
 import javax.management.ObjectName;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -30,13 +23,10 @@ import org.junit.jupiter.api.Test;
 @DisplayNameGeneration(ReplaceUnderscores.class)
 class PauseTest {
     private ServiceRig rig;
-    private final ByteArrayOutputStream stdout = new ByteArrayOutputStream();
-    private final ByteArrayOutputStream stderr = new ByteArrayOutputStream();
 
     @BeforeEach
     void prepare() throws Exception {
         rig = new ServiceRig();
-        rig.environment.put("WALROUTE_HOME", Path.of("").toAbsolutePath().toString());
         rig.startReady();
     }
 
@@ -46,18 +36,11 @@ class PauseTest {
     }
 
     private int walroute(String... args) {
-        stdout.reset();
-        stderr.reset();
-        return new Cli(
-                        new PrintStream(stdout, true, StandardCharsets.UTF_8),
-                        new PrintStream(stderr, true, StandardCharsets.UTF_8),
-                        new LinkedHashMap<>(rig.environment),
-                        new EntryPoints(null, null, new StoredDeadLetters(), Commands.slots(), new Diagnosis()))
-                .run(args);
+        return rig.cli.run(args);
     }
 
     private String out() {
-        return stdout.toString(StandardCharsets.UTF_8);
+        return rig.cli.out();
     }
 
     private double delivered(String sink) {
@@ -89,9 +72,7 @@ class PauseTest {
         assertThat(out()).isEqualToIgnoringNewLines("Route hook is started.");
         await().atMost(Duration.ofSeconds(20)).until(() -> delivered("hook") == 20);
         assertThat(walroute("pause", "listings")).isEqualTo(1);
-        assertThat(stderr.toString(StandardCharsets.UTF_8))
-                .contains("Pause one of these: ")
-                .hasLineCount(1);
+        assertThat(rig.cli.err()).contains("Pause one of these: ").hasLineCount(1);
         assertThat(walroute("pause", "hoook")).isEqualTo(1);
     }
 

@@ -5,14 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.walroute.cli.Cli;
-import io.walroute.cli.EntryPoints;
 import io.walroute.replay.Replay;
 import io.walroute.replay.ReplayRequest;
 import io.walroute.testing.Receiver;
-import java.io.ByteArrayOutputStream;
-import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
 import java.sql.DriverManager;
 import java.time.Duration;
 import java.util.HashMap;
@@ -246,18 +241,8 @@ class ReplayTest {
 
     // ---------------------------------------------------------------- the command
 
-    private final ByteArrayOutputStream stdout = new ByteArrayOutputStream();
-    private final ByteArrayOutputStream stderr = new ByteArrayOutputStream();
-
     private int walroute(String... args) {
-        stdout.reset();
-        stderr.reset();
-        return new Cli(
-                        new PrintStream(stdout, true, StandardCharsets.UTF_8),
-                        new PrintStream(stderr, true, StandardCharsets.UTF_8),
-                        rig.environment,
-                        new EntryPoints(null, null, new StoredDeadLetters(), Commands.slots(), new Diagnosis()))
-                .run(args);
+        return rig.cli.run(args);
     }
 
     @Test
@@ -266,32 +251,26 @@ class ReplayTest {
         awaitWebhooks(10);
         assertThat(walroute("replay", "--lsn", firstLsn(), "--route", "hook", "--dry-run"))
                 .isZero();
-        assertThat(stdout.toString(StandardCharsets.UTF_8)).contains("Would send 10 changes", "hook");
+        assertThat(rig.cli.out()).contains("Would send 10 changes", "hook");
         assertThat(walroute("replay", "--lsn", firstLsn(), "--route", "hook", "--json"))
                 .isZero();
-        JsonNode replay = ServiceRig.JSON.readTree(stdout.toByteArray());
+        JsonNode replay = ServiceRig.JSON.readTree(rig.cli.out());
         assertThat(replay.path("state").asText()).isEqualTo("done");
         assertThat(replay.path("sent").asInt()).isEqualTo(10);
         awaitWebhooks(20);
         assertThat(walroute("replay", "--list")).isZero();
-        assertThat(stdout.toString(StandardCharsets.UTF_8)).contains("done").contains("100 %");
+        assertThat(rig.cli.out()).contains("done").contains("100 %");
 
         assertThat(walroute("replay")).isEqualTo(2);
-        assertThat(stderr.toString(StandardCharsets.UTF_8)).contains("--lsn or --since");
+        assertThat(rig.cli.err()).contains("--lsn or --since");
         assertThat(walroute("replay", "--lsn", "nonsense")).isEqualTo(2);
-        assertThat(stderr.toString(StandardCharsets.UTF_8))
-                .contains("is not an LSN")
-                .hasLineCount(1);
+        assertThat(rig.cli.err()).contains("is not an LSN").hasLineCount(1);
         assertThat(walroute("replay", "--lsn", "FFFFFFFF/0")).isEqualTo(1);
-        assertThat(stderr.toString(StandardCharsets.UTF_8))
-                .contains("lies past the last")
-                .hasLineCount(1);
+        assertThat(rig.cli.err()).contains("lies past the last").hasLineCount(1);
         assertThat(walroute("replay", "--cancel", "77")).isEqualTo(1);
-        assertThat(stderr.toString(StandardCharsets.UTF_8)).contains("no replay 77");
+        assertThat(rig.cli.err()).contains("no replay 77");
         rig.stop();
         assertThat(walroute("replay", "--lsn", "0/1")).isEqualTo(1);
-        assertThat(stderr.toString(StandardCharsets.UTF_8))
-                .contains("Is it running?")
-                .hasLineCount(1);
+        assertThat(rig.cli.err()).contains("Is it running?").hasLineCount(1);
     }
 }

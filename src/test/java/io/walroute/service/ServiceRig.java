@@ -44,6 +44,9 @@ final class ServiceRig implements AutoCloseable {
     final String slot = "slot_" + db.name();
     final Receiver receiver = Receiver.start();
     final Map<String, String> environment = new LinkedHashMap<>();
+    /** The commands with this rig's settings. */
+    final InProcessCli cli = new InProcessCli(environment);
+
     final Path folder;
     final int managementPort = freePort();
     Redis redis = Redis.start();

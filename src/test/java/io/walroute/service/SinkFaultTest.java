@@ -285,6 +285,8 @@ class SinkFaultTest {
         rig.environment.put("WALROUTE_HOOK_MARKETPLACE_TIMEOUT", "500ms");
         // Lets some of the seven that fail come to their next attempt.
         rig.environment.put("WALROUTE_HOOK_MARKETPLACE_CIRCUIT_WAIT", "1ms");
+        // By the standard schedule one that fails a second time, before the receiver is mended, waits for five minutes.
+        rig.environment.put("WALROUTE_REDRIVE_HOOK_SCHEDULE", "2s,".repeat(60) + "2s");
         int[] taken = {200, 201, 202, 204, 299};
         int[] refused = {302, 307, 400, 401, 403, 404, 408, 413, 422, 429, 500, 502, 503, 504, 997, 998, 999};
         rig.receiver.otherwise(request -> {

@@ -4,19 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.walroute.cli.Cli;
-import io.walroute.cli.EntryPoints;
-import java.io.ByteArrayOutputStream;
-import java.io.PrintStream;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -28,13 +21,10 @@ import org.junit.jupiter.api.Test;
 @DisplayNameGeneration(ReplaceUnderscores.class)
 class StatusTest {
     private ServiceRig rig;
-    private final ByteArrayOutputStream stdout = new ByteArrayOutputStream();
-    private final ByteArrayOutputStream stderr = new ByteArrayOutputStream();
 
     @BeforeEach
     void prepare() throws Exception {
         rig = new ServiceRig();
-        rig.environment.put("WALROUTE_HOME", Path.of("").toAbsolutePath().toString());
     }
 
     @AfterEach
@@ -43,22 +33,15 @@ class StatusTest {
     }
 
     private int walroute(String... args) {
-        stdout.reset();
-        stderr.reset();
-        return new Cli(
-                        new PrintStream(stdout, true, StandardCharsets.UTF_8),
-                        new PrintStream(stderr, true, StandardCharsets.UTF_8),
-                        new LinkedHashMap<>(rig.environment),
-                        new EntryPoints(null, null, new StoredDeadLetters(), Commands.slots(), new Diagnosis()))
-                .run(args);
+        return rig.cli.run(args);
     }
 
     private String out() {
-        return stdout.toString(StandardCharsets.UTF_8);
+        return rig.cli.out();
     }
 
     private String err() {
-        return stderr.toString(StandardCharsets.UTF_8);
+        return rig.cli.err();
     }
 
     private JsonNode json() throws Exception {

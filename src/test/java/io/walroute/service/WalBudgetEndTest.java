@@ -8,14 +8,7 @@ import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.walroute.admin.Health;
-import io.walroute.cli.Cli;
-import io.walroute.cli.EntryPoints;
-import java.io.ByteArrayOutputStream;
-import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.time.Duration;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.DisplayNameGeneration;
@@ -27,17 +20,9 @@ import org.slf4j.LoggerFactory;
 @DisplayNameGeneration(ReplaceUnderscores.class)
 class WalBudgetEndTest {
     private static JsonNode status(DisasterRig rig) throws Exception {
-        var out = new ByteArrayOutputStream();
-        var print = new PrintStream(out, true, StandardCharsets.UTF_8);
-        var environment = new LinkedHashMap<>(rig.environment);
-        environment.put("WALROUTE_HOME", Path.of("").toAbsolutePath().toString());
-        new Cli(
-                        print,
-                        print,
-                        environment,
-                        new EntryPoints(null, null, new StoredDeadLetters(), Commands.slots(), new Diagnosis()))
-                .run("status", "--json");
-        return ServiceRig.JSON.readTree(out.toString(StandardCharsets.UTF_8));
+        var cli = new InProcessCli(rig.environment);
+        cli.run("status", "--json");
+        return ServiceRig.JSON.readTree(cli.out());
     }
 
     private static Health.Check budget(DisasterRig rig) {

@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Timeout;
 
 /** Sinks that take several times as long as PostgreSQL waits for a sign of life, with all buffers full. */
 @DisplayNameGeneration(ReplaceUnderscores.class)
-@Timeout(value = 2, unit = TimeUnit.MINUTES)
+@Timeout(value = 4, unit = TimeUnit.MINUTES)
 class SlowSinkTest {
     private static final int ROWS = 3_000;
     private static final Duration SLOW = Duration.ofSeconds(6);
@@ -95,8 +95,8 @@ class SlowSinkTest {
         rig.awaitStreaming();
         String walsender = walsender();
         rig.db.execute("INSERT INTO t SELECT g, repeat('x', 20000) FROM generate_series(1, " + ROWS + ") g");
-        await().atMost(Duration.ofSeconds(20)).until(() -> rig.changes.size() >= inFlight);
-        await().during(SLOW).atMost(SLOW.plusSeconds(20)).until(() -> rig.changes.size() == inFlight);
+        await().atMost(Duration.ofSeconds(60)).until(() -> rig.changes.size() >= inFlight);
+        await().during(SLOW).atMost(SLOW.plusSeconds(60)).until(() -> rig.changes.size() == inFlight);
 
         assertThat(rig.consumer().status().held()).isGreaterThanOrEqualTo(inFlight);
         assertThat(walsender()).as("the walsender's process").isEqualTo(walsender);
