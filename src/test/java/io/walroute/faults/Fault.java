@@ -139,7 +139,7 @@ enum Fault {
                     .isExecutable();
             // No file of the process may grow: what a full disk says, without filling one.
             World.run("prlimit", "--pid", Long.toString(world.service.pid()), "--fsize=4096:unlimited");
-            await("the fault bites").atMost(Duration.ofSeconds(20)).until(() -> !world.service.isReady());
+            await("the fault bites").atMost(Duration.ofSeconds(60)).until(() -> !world.service.isReady());
             hold(2_000);
             assertThat(world.service.isAlive()).as(world.service.tail()).isTrue();
             World.run("prlimit", "--pid", Long.toString(world.service.pid()), "--fsize=unlimited:unlimited");
@@ -196,7 +196,7 @@ enum Fault {
 
     /** The jump has reached the service: it signs webhooks with a time that far from now. */
     private static void awaitWebhookFrom(World world, Duration least, Duration most) {
-        await("the fault bites").atMost(Duration.ofSeconds(20)).until(() -> {
+        await("the fault bites").atMost(Duration.ofSeconds(60)).until(() -> {
             long ahead = world.ledger.lastTimestamp() - Instant.now().getEpochSecond();
             return ahead > least.toSeconds() && ahead < most.toSeconds();
         });

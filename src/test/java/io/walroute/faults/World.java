@@ -188,7 +188,7 @@ final class World implements AutoCloseable, Oracle.Evidence {
         await("the client is live").atMost(LONG).until(follower::isLive);
         Verdict[] last = new Verdict[1];
         try {
-            await("nothing is missing").atMost(Duration.ofSeconds(20)).until(() -> {
+            await("nothing is missing").atMost(Duration.ofSeconds(60)).until(() -> {
                 last[0] = Oracle.judge(this);
                 return last[0].lost() == 0;
             });

@@ -15,9 +15,11 @@ import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayNameGeneration;
 import org.junit.jupiter.api.DisplayNameGenerator.ReplaceUnderscores;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** What may befall a slot and its server: a gap is said and nothing is streamed over it, and what is none goes on unaided. */
+@Tag("faults")
 @DisplayNameGeneration(ReplaceUnderscores.class)
 class SlotDisasterTest {
     private DisasterRig rig;

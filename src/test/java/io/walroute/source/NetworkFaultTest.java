@@ -14,10 +14,12 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayNameGeneration;
 import org.junit.jupiter.api.DisplayNameGenerator.ReplaceUnderscores;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** A network that swallows, cuts, delays and crumbles what goes between the source and PostgreSQL. */
+@Tag("faults")
 @DisplayNameGeneration(ReplaceUnderscores.class)
 @Timeout(value = 4, unit = TimeUnit.MINUTES)
 class NetworkFaultTest {

@@ -15,10 +15,12 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayNameGeneration;
 import org.junit.jupiter.api.DisplayNameGenerator.ReplaceUnderscores;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** Sinks that take several times as long as PostgreSQL waits for a sign of life, with all buffers full. */
+@Tag("faults")
 @DisplayNameGeneration(ReplaceUnderscores.class)
 @Timeout(value = 4, unit = TimeUnit.MINUTES)
 class SlowSinkTest {

@@ -25,11 +25,13 @@ import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayNameGeneration;
 import org.junit.jupiter.api.DisplayNameGenerator.ReplaceUnderscores;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.postgresql.PGConnection;
 
 /** A walsender that dies, starves or is started anew: PostgreSQL sends again what was not confirmed, under the same ids. */
+@Tag("faults")
 @DisplayNameGeneration(ReplaceUnderscores.class)
 @Timeout(value = 4, unit = TimeUnit.MINUTES)
 class WalsenderFaultTest {
