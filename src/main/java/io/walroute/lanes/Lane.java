@@ -79,6 +79,10 @@ final class Lane {
 
     private long turns;
     private long heldBytes;
+    /** What of the held is redriven. It has room of its own: in a lane that a backlog keeps full it would never get in. */
+    private int heldRedriven;
+
+    private long heldRedrivenBytes;
     private int inFlight;
     private int sendersWaiting;
     private long progressNanos;
@@ -263,19 +267,49 @@ final class Lane {
     private void enter(Delivery delivery) {
         fullSinceNanos = 0;
         // Not at the first free place: a lane at its limit would say so hundreds of times a second.
-        if (spilledSinceFull > 0 && held.size() * 2 <= settings.size()) {
+        if (spilledSinceFull > 0 && (held.size() - heldRedriven) * 2 <= settings.size()) {
             roomAgain();
         }
         delivery.turn = ++turns;
         delivery.heldSinceNanos = System.nanoTime();
         delivery.mayBeBehind = !marks.isEmpty() && marks.isParked(delivery.claim);
-        held.add(delivery);
-        heldBytes += delivery.bytes;
+        hold(delivery);
         delivery.place = order.add(delivery, delivery.claim);
         if (delivery.place.mayRun()) {
-            ready.add(delivery);
+            isReady(delivery);
             work.signal();
         }
+    }
+
+    /** Redriven ones are few and have waited longest; and each may hold up new changes of its key. */
+    private void isReady(Delivery delivery) {
+        if (delivery.redrive) {
+            ready.addFirst(delivery);
+        } else {
+            ready.add(delivery);
+        }
+    }
+
+    private void hold(Delivery delivery) {
+        held.add(delivery);
+        heldBytes += delivery.bytes;
+        if (delivery.redrive) {
+            heldRedriven++;
+            heldRedrivenBytes += delivery.bytes;
+        }
+    }
+
+    /** Returns false if it isn't held. */
+    private boolean letGo(Delivery delivery) {
+        if (!held.remove(delivery)) {
+            return false;
+        }
+        heldBytes -= delivery.bytes;
+        if (delivery.redrive) {
+            heldRedriven--;
+            heldRedrivenBytes -= delivery.bytes;
+        }
+        return true;
     }
 
     private void enterSpilled(Delivery delivery) {
@@ -324,7 +358,13 @@ final class Lane {
     }
 
     private boolean hasRoom(Delivery delivery) {
-        return held.isEmpty() || (held.size() < settings.size() && heldBytes + delivery.bytes <= settings.maxBytes());
+        return delivery.redrive
+                ? hasRoom(delivery, heldRedriven, heldRedrivenBytes, settings.maxBytes() / 4)
+                : hasRoom(delivery, held.size() - heldRedriven, heldBytes - heldRedrivenBytes, settings.maxBytes());
+    }
+
+    private boolean hasRoom(Delivery delivery, int count, long bytes, long maxBytes) {
+        return count == 0 || (count < settings.size() && bytes + delivery.bytes <= maxBytes);
     }
 
     /** A redriven one is safe where it came from: its sender tries again later rather than wait here for long. */
@@ -460,10 +500,9 @@ final class Lane {
         }
         lock.lock();
         try {
-            if (!held.remove(delivery)) {
+            if (!letGo(delivery)) {
                 return;
             }
-            heldBytes -= delivery.bytes;
             inFlight--;
             redriving.remove(delivery);
             progressNanos = System.nanoTime();
@@ -471,7 +510,7 @@ final class Lane {
             order.forEachFollower(
                     delivery.place,
                     follower -> follower.mayBeBehind |= delivery.mayBeBehind || outcome == Outcome.PARKED);
-            order.complete(delivery.place, ready::add);
+            order.complete(delivery.place, this::isReady);
             if (!ready.isEmpty()) {
                 work.signal();
             }
@@ -537,8 +576,8 @@ final class Lane {
 
     /** Waking senders for each free place would cost a thread switch per delivery. */
     private boolean hasPlentyOfRoom() {
-        return held.size() <= settings.size() - settings.size() / 8
-                && heldBytes <= settings.maxBytes() - settings.maxBytes() / 8;
+        return held.size() - heldRedriven <= settings.size() - settings.size() / 8
+                && heldBytes - heldRedrivenBytes <= settings.maxBytes() - settings.maxBytes() / 8;
     }
 
     private void settle(Delivery delivery, Outcome outcome, Throwable cause, int behind) {
@@ -614,7 +653,7 @@ final class Lane {
             consumer = null;
             underWay = inFlight;
             rest = held.stream().filter(delivery -> !delivery.started).toList();
-            rest.forEach(held::remove);
+            rest.forEach(this::letGo);
             ready.clear();
             answered.clear();
             room.signalAll();

@@ -44,15 +44,15 @@ public final class Away {
             }
             System.out.printf(
                     "%.0f s after the sinks came back: %s%n", (System.nanoTime() - back) / 1e9, service.sample());
-            System.out.println(service.heap());
+            System.out.println(service.heap() + ", " + service.liveHeap());
             receiver.close();
         }
         System.exit(0);
     }
 
     private static void print(MeasuredService service, String phase, long endNanos) throws Exception {
-        while (System.nanoTime() < endNanos) {
-            System.out.println(phase + ": " + service.sample());
+        for (int i = 1; System.nanoTime() < endNanos; i++) {
+            System.out.println(phase + ": " + service.sample() + (i % 6 == 0 ? ", " + service.liveHeap() : ""));
             LockSupport.parkNanos(TimeUnit.SECONDS.toNanos(5));
         }
     }

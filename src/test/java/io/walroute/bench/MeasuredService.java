@@ -124,6 +124,18 @@ final class MeasuredService implements AutoCloseable {
                 found.size());
     }
 
+    /** What is really held: collects first. In MB. */
+    String liveHeap() throws IOException, InterruptedException {
+        Path jcmd = Path.of(System.getProperty("java.home"), "bin", "jcmd");
+        new ProcessBuilder(jcmd.toString(), Long.toString(process.pid()), "GC.run")
+                .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+                .start()
+                .waitFor();
+        List<MatchResult> found =
+                COLLECTED.matcher(Files.readString(collections)).results().toList();
+        return found.get(found.size() - 1).group(2) + " MB live";
+    }
+
     long lagBytes() throws SQLException {
         return Long.parseLong(query("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn)::bigint"
                 + " FROM pg_replication_slots WHERE slot_name = 'grails_wal_slot'"));

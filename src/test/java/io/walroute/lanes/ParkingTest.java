@@ -140,9 +140,11 @@ class ParkingTest {
         LaneContext.await().until(() -> context.lane("hook").held() == 0);
         context.send("hook", a1, LaneTestExchanges.redrive(0));
         sink.awaitOpen("a1");
+        context.send("hook", context.change("2", "b1"));
         context.send("hook", context.change("1", "a2"));
         parked.end("a2");
         sink.end("a1");
+        sink.end("b1");
         LaneContext.await().until(() -> context.lane("hook").held() == 0);
         assertThat(context.lane("hook").parkedKeys()).isEqualTo(1);
         context.send("hook", context.change("1", "a3"));
@@ -397,13 +399,28 @@ class ParkingTest {
     }
 
     @Test
-    void a_redriven_change_finds_no_room_in_a_full_lane_and_stays_where_it_is() throws Exception {
-        start("&whenFull=park&size=1&parkAfter=50");
+    void a_redriven_change_finds_room_in_a_lane_that_a_backlog_keeps_full_and_goes_before_it() throws Exception {
+        start("&whenFull=park&size=2&maxInFlight=1");
         context.send("hook", context.change("1", "a1"));
+        sink.awaitOpen("a1");
+        context.send("hook", context.change("2", "b1"));
+        context.send("hook", context.change("3", "c1"), LaneTestExchanges.redrive(0));
+        sink.end("a1");
+        sink.awaitOpen("c1");
+        assertThat(sink.begun()).isEqualTo(List.of("a1", "c1"));
+        assertThat(parked.begun()).isEmpty();
+    }
+
+    @Test
+    void a_redriven_change_that_finds_no_room_beside_others_stays_where_it_is() throws Exception {
+        start("&whenFull=park&size=1&parkAfter=50&maxInFlight=1");
+        context.send("hook", context.change("1", "a1"));
+        sink.awaitOpen("a1");
+        context.send("hook", context.change("2", "b1"), LaneTestExchanges.redrive(0));
         var holds = new Holds();
         Exchange sent = context.send(
-                "hook", context.change("2", "b1"), Map.of(Settlement.PROPERTY, holds, ChangeProperties.REDRIVE, true));
-        assertThat(sent.getException()).hasMessageContaining("no room for a redriven change: 1 changes held (limit 1)");
+                "hook", context.change("3", "c1"), Map.of(Settlement.PROPERTY, holds, ChangeProperties.REDRIVE, true));
+        assertThat(sent.getException()).hasMessageContaining("no room for a redriven change: 2 changes held (limit 1)");
         assertThat(holds.failed).hasValue(1);
         assertThat(parked.begun()).isEmpty();
     }
