@@ -103,8 +103,8 @@ public final class TransactionSearch {
     private SlotInfo readable() throws SQLException, SlotException {
         SlotInfo found = new SlotMove(connection, target).require();
         if (found.isInvalidated()) {
-            throw new SlotException(ReplicationCheck.slotFinding(found, connection.getCatalog())
-                    .orElseThrow());
+            throw new SlotException(
+                    ReplicationCheck.slotFinding(found, connection.getCatalog()).orElseThrow());
         }
         return found;
     }
@@ -198,7 +198,8 @@ public final class TransactionSearch {
                 any = true;
                 Lsn lsn = Lsn.parse(rows.getString(1));
                 Optional<SlotTransaction> whole = tally.take(lsn, rows.getBytes(2));
-                if (whole.isPresent() && (wanted.xid() == null ? tally.isHit() : whole.get().xid() == wanted.xid())) {
+                if (whole.isPresent()
+                        && (wanted.xid() == null ? tally.isHit() : whole.get().xid() == wanted.xid())) {
                     return new Part(whole, true);
                 }
             }
@@ -236,8 +237,8 @@ public final class TransactionSearch {
                 throw new SlotException(
                         Finding.of(
                                 Fault.NO_FREE_SLOT,
-                                "To look into the slot beside its reader takes a second one. " + full.get().line()
-                                        + "; or stop the service and run this again"),
+                                "To look into the slot beside its reader takes a second one. "
+                                        + full.get().line() + "; or stop the service and run this again"),
                         e);
             }
             throw failed(e);

@@ -116,8 +116,7 @@ final class DebeziumReader {
         }
         Operation what =
                 switch (operation) {
-                    case "c" ->
-                        record.headers().lastWithName(OLD_KEY) != null ? Operation.UPDATE : Operation.INSERT;
+                    case "c" -> record.headers().lastWithName(OLD_KEY) != null ? Operation.UPDATE : Operation.INSERT;
                     case "u" -> Operation.UPDATE;
                     case "d" -> Operation.DELETE;
                     default -> Operation.TRUNCATE;

@@ -31,12 +31,14 @@ final class SourceMeters {
     }
 
     synchronized void received(ChangeEvent change, long nanosSinceCommit) {
-        counter("received", "Changes received, repeats included", received, change.qualifiedTable(), change.operation()).increment();
+        counter("received", "Changes received, repeats included", received, change.qualifiedTable(), change.operation())
+                .increment();
         commitToReceived.record(nanosSinceCommit, TimeUnit.NANOSECONDS);
     }
 
     synchronized void skipped(String table, Operation operation) {
-        counter("skipped", "Changes passed over by an operator's order, repeats included", skipped, table, operation).increment();
+        counter("skipped", "Changes passed over by an operator's order, repeats included", skipped, table, operation)
+                .increment();
     }
 
     private Counter counter(
