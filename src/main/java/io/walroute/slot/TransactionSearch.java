@@ -62,6 +62,7 @@ public final class TransactionSearch {
 
     // Per call the server writes all it answers to a temporary file first.
     private static final int CHANGES_A_CALL = 20_000;
+    private static final String FUTURE = "future";
     private static final int ROWS_A_FETCH = 2_000;
     private static final String FIND = "SELECT lsn::text, CASE WHEN get_byte(data, 0) IN (73, 85, 68)"
             + " THEN substring(data FROM 1 FOR 5) ELSE data END FROM %s(?, NULL, ?, 'proto_version', '1',"
@@ -112,32 +113,40 @@ public final class TransactionSearch {
     // ---------------------------------------------------------------- what can't be
 
     private void checkXid(long xid) throws SQLException, SlotException {
-        long next;
-        try (var statement = connection.createStatement();
-                var row = statement.executeQuery("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")) {
-            row.next();
-            next = row.getLong(1);
-        }
-        long whole = (next & ~0xFFFF_FFFFL) | xid;
-        whole = whole < next ? whole : whole - (1L << 32);
-        if (whole < 0) {
-            throw no("Transaction " + xid + " has not begun yet: the next one is " + (next & 0xFFFF_FFFFL));
-        }
-        switch (String.valueOf(state(whole))) {
+        switch (state(xid)) {
             case "in progress" ->
                 throw no("Transaction " + xid + " is still under way. It can be passed over once it has committed");
             case "aborted" -> throw no("Transaction " + xid + " was rolled back: nothing of it will come");
+            case FUTURE -> throw no("Transaction " + xid + " has not begun yet");
             default -> {}
         }
     }
 
-    /** Null if the server has forgotten it. */
-    private String state(long wholeXid) throws SQLException {
-        try (var query = connection.prepareStatement("SELECT pg_xact_status(?::text::xid8)")) {
+    /** Of the newest transaction with this number. */
+    private String state(long xid) throws SQLException {
+        long now;
+        try (var statement = connection.createStatement();
+                var row = statement.executeQuery("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")) {
+            row.next();
+            now = row.getLong(1);
+        }
+        long whole = (now & ~0xFFFF_FFFFL) | xid;
+        String state = stateOfWhole(whole);
+        long before = whole - (1L << 32);
+        return state.equals(FUTURE) && before >= 0 ? stateOfWhole(before) : state;
+    }
+
+    private String stateOfWhole(long wholeXid) throws SQLException {
+        try (var query = connection.prepareStatement("SELECT coalesce(pg_xact_status(?::text::xid8), 'forgotten')")) {
             query.setString(1, Long.toString(wholeXid));
             var row = query.executeQuery();
             row.next();
             return row.getString(1);
+        } catch (SQLException e) {
+            if ("22023".equals(e.getSQLState())) { // how PostgreSQL says: not assigned yet
+                return FUTURE;
+            }
+            throw e;
         }
     }
 
