@@ -36,6 +36,7 @@ public final class Cli {
                 .addSubcommand(new RunCommand.Dev(session))
                 .addSubcommand(new DemoCommand(session))
                 .addSubcommand(new ReplayCommand(session))
+                .addSubcommand(new SkipCommand(session, err))
                 .addSubcommand(new BackfillCommand(session))
                 .addSubcommand(new MetricsCommand(session))
                 .addSubcommand(new PauseCommand.Pause(session))

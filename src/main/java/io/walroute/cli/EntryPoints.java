@@ -4,6 +4,8 @@ import io.walroute.change.Lsn;
 import io.walroute.demo.DemoSettings;
 import io.walroute.doctor.Result;
 import io.walroute.settings.Settings;
+import io.walroute.slot.SlotTransaction;
+import io.walroute.slot.TransactionSearch;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -54,6 +56,17 @@ public record EntryPoints(ServiceRun service, DemoRun demo, DeadLetters deadLett
         /** @return what was done, in the past tense, or would be; empty if there was nothing to do */
         List<String> drop(Settings settings, DropOptions options) throws Exception;
 
+        /** @throws Exception if the slot doesn't hold it; says why */
+        SlotTransaction find(Settings settings, TransactionSearch.Wanted wanted, TransactionSearch.Progress progress)
+                throws Exception;
+
+        /** Notes, while no service runs, that the transaction is passed over. @return the record, as {@code /api/skips} has it */
+        Map<String, Object> skip(Settings settings, SlotTransaction transaction, String reason, String by)
+                throws Exception;
+
+        /** The newest records of transactions that were passed over, the newest first. */
+        List<Map<String, Object>> skips(Settings settings) throws Exception;
+
         /** Empty if the service never ran. */
         Optional<Noted> noted(Settings settings) throws Exception;
     }
@@ -63,8 +76,9 @@ public record EntryPoints(ServiceRun service, DemoRun demo, DeadLetters deadLett
      *
      * @param gap the gap that is open, in one line; null if there is none
      * @param at when {@code position} was noted
+     * @param skips transactions to be passed over, and the last one that was
      */
-    public record Noted(String gap, Lsn position, Instant at) {}
+    public record Noted(String gap, Lsn position, Instant at, List<Map<String, Object>> skips) {}
 
     public record DropOptions(boolean force, boolean publication, boolean dryRun) {}
 

@@ -69,6 +69,7 @@ final class StatusDocument {
         map.put("publication", publication());
         map.put("tables", status.tables().stream().map(StatusDocument::table).toList());
         map.put("gap", gap());
+        map.put("skips", skips());
         map.put("service", service());
         return map;
     }
@@ -202,6 +203,13 @@ final class StatusDocument {
         map.put("wanted_replica_identity", table.wantedIdentity());
         map.put("replica_identity_as_wanted", table.identityIsRight());
         return map;
+    }
+
+    private Object skips() {
+        JsonNode served = service.answer() == null ? null : service.answer().path("skips");
+        return served != null && served.isArray()
+                ? served
+                : noted.map(EntryPoints.Noted::skips).orElse(List.of());
     }
 
     private Map<String, Object> service() {

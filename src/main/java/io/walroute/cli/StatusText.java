@@ -31,6 +31,7 @@ final class StatusText {
         budget();
         publication();
         service();
+        skips();
         tables();
         pins();
         lines("problems", "31", "Problem: ");
@@ -179,7 +180,6 @@ final class StatusText {
                 routes - stopped.size() + " started" + (stopped.isEmpty() ? "" : ", " + String.join(", ", stopped)));
         busy(service, "replays");
         busy(service, "backfills");
-        busy(service, "skips");
         out.println();
         table(service.path("sinks"), List.of("sink", "state", "circuit", "parked", "dead", "problem"));
     }
@@ -193,6 +193,19 @@ final class StatusText {
                                 + (each.path("sent").isMissingNode()
                                         ? ""
                                         : ", " + each.path("sent").asText() + " sent")));
+    }
+
+    private void skips() {
+        status.path("skips")
+                .forEach(skip -> row(
+                        "Skip",
+                        skip.path("id").asText() + " " + skip.path("state").asText() + ": transaction "
+                                + skip.path("xid").asText() + " at "
+                                + skip.path("commit_lsn").asText() + ", "
+                                + skip.path("changes").asText() + " changes, by "
+                                + skip.path("by").asText() + " at "
+                                + skip.path("at").asText() + ": "
+                                + TextTable.oneLine(skip.path("reason").asText())));
     }
 
     private void tables() {

@@ -16,6 +16,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import org.apache.camel.CamelContext;
 import org.apache.camel.Route;
@@ -96,19 +97,31 @@ final class MetricsApi {
     // ---------------------------------------------------------------- stats
 
     List<Map<String, Object>> stats() {
-        List<Map<String, Object>> rows = new ArrayList<>();
-        registry.find("walroute.received").counters().stream()
-                .sorted(Comparator.comparing((Counter c) -> c.getId().getTag("table"))
-                        .thenComparing(c -> c.getId().getTag("operation")))
-                .forEach(counter -> {
-                    Map<String, Object> row = new LinkedHashMap<>();
-                    row.put("table", counter.getId().getTag("table"));
-                    row.put("operation", counter.getId().getTag("operation"));
-                    row.put("count", (long) counter.count());
-                    row.put("per_second", rounded(service.rates().perSecond(counter)));
-                    rows.add(row);
-                });
-        return rows;
+        Map<List<String>, Map<String, Object>> rows = new TreeMap<>(
+                Comparator.comparing((List<String> key) -> key.get(0)).thenComparing(key -> key.get(1)));
+        for (Counter counter : registry.find("walroute.received").counters()) {
+            Map<String, Object> row = row(rows, counter);
+            row.put("count", (long) counter.count());
+            row.put("per_second", rounded(service.rates().perSecond(counter)));
+        }
+        for (Counter counter : registry.find("walroute.skipped").counters()) {
+            row(rows, counter).put("skipped", (long) counter.count());
+        }
+        return new ArrayList<>(rows.values());
+    }
+
+    private static Map<String, Object> row(Map<List<String>, Map<String, Object>> rows, Counter counter) {
+        String table = counter.getId().getTag("table");
+        String operation = counter.getId().getTag("operation");
+        return rows.computeIfAbsent(List.of(table, operation), added -> {
+            Map<String, Object> row = new LinkedHashMap<>();
+            row.put("table", table);
+            row.put("operation", operation);
+            row.put("count", 0L);
+            row.put("per_second", 0.0);
+            row.put("skipped", 0L);
+            return row;
+        });
     }
 
     // ---------------------------------------------------------------- errors

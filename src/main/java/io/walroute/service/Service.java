@@ -85,6 +85,7 @@ public final class Service implements AutoCloseable {
     private final List<String> off = new ArrayList<>();
     private Store store;
     private SlotGuard guard;
+    private Skipping skipping;
     private HikariDataSource database;
     private RowCacheComponent cache;
     private NotifyComponent notify;
@@ -179,6 +180,7 @@ public final class Service implements AutoCloseable {
                     () -> audit.last().map(last -> last.event().version()),
                     wal::setEpochs,
                     meters);
+            skipping = new Skipping(store, settings.replicationTarget(), guard::confirmed);
         } catch (SQLException e) {
             throw new ServiceException(
                     "walroute.audit.url: the slot's record can't be read: " + StartFailure.line(e), e);
@@ -210,6 +212,7 @@ public final class Service implements AutoCloseable {
         c.setPublicationName(settings.publicationName());
         c.setPollIntervalMs(settings.pollInterval().toMillis());
         wal.setSlotCheck(guard);
+        wal.setSkips(skipping);
         wal.setStopMarks(new StopMark.Keeper() {
             @Override
             public StopMark last() throws SQLException {
@@ -242,7 +245,7 @@ public final class Service implements AutoCloseable {
             return "";
         }
         return "public.audit_log,public.audit_key_changes,public.dead_letters,public.frames,public.walroute_meta,public.replays,"
-                + BackfillLog.TABLE + "," + SlotLog.TABLES;
+                + BackfillLog.TABLE + "," + SlotLog.TABLES + "," + SkipLog.TABLE;
     }
 
     private void bindSinks() {
@@ -508,6 +511,7 @@ public final class Service implements AutoCloseable {
         operations.register(api);
         new ReplayApi(replays, this::isStreaming).register(api);
         new BackfillApi(Optional.ofNullable(backfills), this::isStreaming).register(api);
+        skipping.register(api);
         api.get("/status", request -> status().toMap());
         new MetricsApi(
                         main.getCamelContext(),
@@ -524,7 +528,8 @@ public final class Service implements AutoCloseable {
         return new ServiceStatus(settings, main.getCamelContext(), health, walWatch::figures, this::walStatus)
                 .sinks(off, this::circuits, deadLetters::standing, this::problemOfSink)
                 .with("gap", () -> guard.openGap())
-                .with("replays", () -> replays == null ? List.of() : running(replays.list(MOST_REPLAYS)));
+                .with("replays", () -> replays == null ? List.of() : running(replays.list(MOST_REPLAYS)))
+                .with("skips", skipping::shown);
     }
 
     /** Those that are under way, and the one that ended last. */

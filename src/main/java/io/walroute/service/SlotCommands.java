@@ -12,6 +12,8 @@ import io.walroute.slot.Finding.Fault;
 import io.walroute.slot.SlotException;
 import io.walroute.slot.SlotInfo;
 import io.walroute.slot.SlotMove;
+import io.walroute.slot.SlotTransaction;
+import io.walroute.slot.TransactionSearch;
 import io.walroute.store.Store;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -20,12 +22,14 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
 
 /** What the commands do to the slot. */
 final class SlotCommands implements EntryPoints.Slots {
     private static final String SQLITE = "jdbc:sqlite:";
+    private static final int MOST_LISTED = 100;
     private static final Duration AFTER_TERMINATION = Duration.ofSeconds(10);
 
     @Override
@@ -57,6 +61,37 @@ final class SlotCommands implements EntryPoints.Slots {
     }
 
     @Override
+    public SlotTransaction find(Settings settings, TransactionSearch.Wanted wanted, TransactionSearch.Progress progress)
+            throws SQLException, SlotException {
+        return Skipping.find(settings.replicationTarget(), wanted, progress);
+    }
+
+    @Override
+    public Map<String, Object> skip(Settings settings, SlotTransaction transaction, String reason, String by)
+            throws SQLException {
+        try (Store store = Store.open(new Store.Settings(settings.auditUrl()))) {
+            return new SkipLog(store)
+                    .add(transaction, SkipLog.checkedReason(reason), by)
+                    .toJson();
+        } catch (SkipException e) {
+            throw new Failure(Failure.FAILED, e.getMessage());
+        } catch (IllegalArgumentException e) {
+            throw new Failure(Failure.MISCONFIGURED, e.getMessage());
+        }
+    }
+
+    @Override
+    public List<Map<String, Object>> skips(Settings settings) throws SQLException {
+        if (isMissing(settings.auditUrl())) {
+            return List.of();
+        }
+        try (Store store = Store.open(new Store.Settings(settings.auditUrl()))) {
+            return new SkipLog(store)
+                    .newest(MOST_LISTED).stream().map(Skip::toJson).toList();
+        }
+    }
+
+    @Override
     public Optional<EntryPoints.Noted> noted(Settings settings) throws SQLException {
         String url = settings.auditUrl();
         if (isMissing(url)) {
@@ -65,7 +100,9 @@ final class SlotCommands implements EntryPoints.Slots {
         try (Store store = Store.open(new Store.Settings(url))) {
             var log = new SlotLog(store);
             String gap = log.open().map(open -> open.gap().line()).orElse(null);
-            return log.continuity().map(each -> new EntryPoints.Noted(gap, each.position(), each.notedAt()));
+            List<Map<String, Object>> skips =
+                    new SkipLog(store).shown().stream().map(Skip::toJson).toList();
+            return log.continuity().map(each -> new EntryPoints.Noted(gap, each.position(), each.notedAt(), skips));
         }
     }
 

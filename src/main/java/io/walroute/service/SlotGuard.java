@@ -88,6 +88,7 @@ final class SlotGuard implements SlotCheck, AutoCloseable {
     private boolean noting;
     private Lsn restartLsn;
     private volatile Obstacle disaster;
+    private volatile Lsn confirmed;
 
     // The watching thread's own.
     private final OwnConnection connection;
@@ -116,6 +117,15 @@ final class SlotGuard implements SlotCheck, AutoCloseable {
     /** In one line; null if none is open. */
     String openGap() throws SQLException {
         return log.open().map(open -> open.gap().line()).orElse(null);
+    }
+
+    private void see(SlotState state) {
+        confirmed = state.slot() == null ? null : state.slot().confirmedFlushLsn();
+    }
+
+    /** Where the slot was when it was looked at last; null if it wasn't or there is none. */
+    Lsn confirmed() {
+        return confirmed;
     }
 
     /** Which epoch an LSN of the stream belongs to. */
@@ -158,6 +168,7 @@ final class SlotGuard implements SlotCheck, AutoCloseable {
         }
         int timeline = log.continuity().map(Continuity::timeline).orElse(0);
         SlotState state = SlotState.read(fresh, target, timeline);
+        see(state);
         Optional<Continuity> noted = log.continuity();
         if (noted.isEmpty()) {
             Optional<Obstacle> obstacle = obstacle(findings);
@@ -324,6 +335,7 @@ final class SlotGuard implements SlotCheck, AutoCloseable {
             return;
         }
         SlotState state = SlotState.read(connection.get(), target, before.timeline());
+        see(state);
         if (state.server().standby()) {
             return;
         }

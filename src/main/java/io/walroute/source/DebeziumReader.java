@@ -20,6 +20,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Collectors;
 import org.apache.camel.Exchange;
 import org.apache.camel.component.debezium.DebeziumConstants;
 import org.apache.kafka.connect.data.Field;
@@ -46,6 +47,7 @@ final class DebeziumReader {
     private final Epochs epochs;
     private final TableCatalog catalog;
     private final Set<String> excluded;
+    private final Map<Long, List<SkipRule>> skips;
     private final Map<Schema, Plan> plans = new IdentityHashMap<>();
 
     private long lastLsn = -1;
@@ -53,8 +55,12 @@ final class DebeziumReader {
     private final Map<String, Integer> positions = new HashMap<>();
     private SourceRecord keyChangeDelete;
 
-    /** @param excluded tables to leave out, as {@code schema.table} */
-    DebeziumReader(Epochs epochs, TableCatalog catalog, Set<String> excluded) {
+    /**
+     * @param excluded tables to leave out, as {@code schema.table}
+     * @param skips transactions to pass over
+     */
+    DebeziumReader(Epochs epochs, TableCatalog catalog, Set<String> excluded, List<SkipRule> skips) {
+        this.skips = skips.stream().collect(Collectors.groupingBy(SkipRule::xid));
         this.epochs = epochs;
         this.catalog = catalog;
         this.excluded = excluded;
@@ -70,6 +76,10 @@ final class DebeziumReader {
             return Optional.of(Item.boundary(boundary(value), mark, position(record)));
         }
         String operation = value.getString("op");
+        SkipRule skip = skips.isEmpty() || operation.equals("m") ? null : skip(value.getStruct("source"));
+        if (skip != null) {
+            return skipped(skip, record, value.getStruct("source"), operation);
+        }
         return switch (operation) {
             case "c" -> Optional.ofNullable(insert(record, value));
             case "u" -> Optional.ofNullable(update(record, value, null));
@@ -80,6 +90,38 @@ final class DebeziumReader {
                 throw new IllegalStateException(
                         "the engine sent an operation '" + operation + "', which it never should");
         };
+    }
+
+    private SkipRule skip(Struct source) {
+        List<SkipRule> ofXid = skips.get(source.getInt64("txId"));
+        if (ofXid == null) {
+            return null;
+        }
+        var lsn = new Lsn(source.getInt64("lsn"));
+        for (SkipRule rule : ofXid) {
+            if (rule.covers(rule.xid(), lsn, committedAt(source))) {
+                return rule;
+            }
+        }
+        return null;
+    }
+
+    /** Before anything of its row is read: what can't be read may be the reason why it is passed over. */
+    private Optional<Item> skipped(SkipRule rule, SourceRecord record, Struct source, String operation) {
+        String schema = source.getString("schema");
+        String table = source.getString("table");
+        boolean halfOfAnother = record.headers().lastWithName(NEW_KEY) != null;
+        if (halfOfAnother || excluded.contains(schema + "." + table)) {
+            return Optional.empty();
+        }
+        Operation what =
+                switch (operation) {
+                    case "c" -> record.headers().lastWithName(OLD_KEY) != null ? Operation.UPDATE : Operation.INSERT;
+                    case "u" -> Operation.UPDATE;
+                    case "d" -> Operation.DELETE;
+                    default -> Operation.TRUNCATE;
+                };
+        return Optional.of(Item.skipped(rule, schema.equals("public") ? table : schema + "." + table, what));
     }
 
     /** Transaction metadata have a status; the engine's own heartbeat has none. */
@@ -241,13 +283,16 @@ final class DebeziumReader {
         if (excluded.contains(name)) {
             return null;
         }
-        // ts_us is the commit time; the envelope's own timestamps are the time of reading.
-        long micros = source.getInt64("ts_us");
-        Instant committed =
-                Instant.ofEpochSecond(Math.floorDiv(micros, 1_000_000L), Math.floorMod(micros, 1_000_000L) * 1_000L);
         var place = new Lsn(lsn);
-        return ChangeEvent.builder(operation, schema, table, committed, new Version(epochs.at(place), place, position))
+        var version = new Version(epochs.at(place), place, position);
+        return ChangeEvent.builder(operation, schema, table, committedAt(source), version)
                 .xid(xid);
+    }
+
+    /** ts_us is the commit time; the envelope's own timestamps are the time of reading. */
+    private static Instant committedAt(Struct source) {
+        long micros = source.getInt64("ts_us");
+        return Instant.ofEpochSecond(Math.floorDiv(micros, 1_000_000L), Math.floorMod(micros, 1_000_000L) * 1_000L);
     }
 
     private Map<String, Object> key(Plan plan, SourceRecord record, Map<String, Object> row) {

@@ -2,6 +2,7 @@ package io.walroute.source;
 
 import io.walroute.change.ChangeEvent;
 import io.walroute.change.Lsn;
+import io.walroute.change.Operation;
 import java.util.function.Function;
 import org.apache.camel.Endpoint;
 import org.apache.camel.Exchange;
@@ -12,6 +13,7 @@ import org.apache.camel.Exchange;
  * @param kind what it is
  * @param change the row change; null for everything else
  * @param exchange makes the change's exchange, stock headers included; null without a change
+ * @param skipped the row change that is passed over; null for everything else
  * @param heartbeat the content of a WAL heartbeat of ours that came back; null for everything else
  * @param mark what the stream needs to confirm this item; null where confirming it would confirm nothing, as in the middle
  *     of a transaction
@@ -22,6 +24,7 @@ record Item(
         Kind kind,
         ChangeEvent change,
         Function<Endpoint, Exchange> exchange,
+        Skipped skipped,
         String heartbeat,
         Object mark,
         Lsn position,
@@ -29,6 +32,8 @@ record Item(
     enum Kind {
         BEGIN,
         CHANGE,
+        /** A change of a transaction that an operator passes over; it was not even read. */
+        SKIPPED,
         END,
         /** A WAL heartbeat of ours that came back. */
         HEARTBEAT,
@@ -36,15 +41,22 @@ record Item(
         TICK
     }
 
+    /** @param table {@code schema.table}, without {@code public.} */
+    record Skipped(SkipRule rule, String table, Operation operation) {}
+
+    static Item skipped(SkipRule rule, String table, Operation operation) {
+        return new Item(Kind.SKIPPED, null, null, new Skipped(rule, table, operation), null, null, null, 0);
+    }
+
     static Item change(ChangeEvent change, Function<Endpoint, Exchange> exchange, long bytes) {
-        return new Item(Kind.CHANGE, change, exchange, null, null, null, bytes);
+        return new Item(Kind.CHANGE, change, exchange, null, null, null, null, bytes);
     }
 
     static Item boundary(Kind kind, Object mark, Lsn position) {
-        return new Item(kind, null, null, null, mark, position, 0);
+        return new Item(kind, null, null, null, null, mark, position, 0);
     }
 
     static Item heartbeat(String content, Object mark, Lsn position) {
-        return new Item(Kind.HEARTBEAT, null, null, content, mark, position, 0);
+        return new Item(Kind.HEARTBEAT, null, null, null, content, mark, position, 0);
     }
 }

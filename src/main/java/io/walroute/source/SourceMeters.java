@@ -20,6 +20,7 @@ final class SourceMeters {
     private final MeterRegistry registry;
     private final Timer commitToReceived;
     private final Map<String, Counter[]> received = new HashMap<>();
+    private final Map<String, Counter[]> skipped = new HashMap<>();
 
     SourceMeters(MeterRegistry registry) {
         this.registry = registry;
@@ -30,25 +31,30 @@ final class SourceMeters {
     }
 
     synchronized void received(ChangeEvent change, long nanosSinceCommit) {
-        counter(change).increment();
+        counter("received", "Changes received, repeats included", received, change.qualifiedTable(), change.operation())
+                .increment();
         commitToReceived.record(nanosSinceCommit, TimeUnit.NANOSECONDS);
     }
 
-    private Counter counter(ChangeEvent change) {
-        String table = change.qualifiedTable();
-        Counter[] ofTable = received.get(table);
+    synchronized void skipped(String table, Operation operation) {
+        counter("skipped", "Changes passed over by an operator's order, repeats included", skipped, table, operation)
+                .increment();
+    }
+
+    private Counter counter(
+            String name, String description, Map<String, Counter[]> known, String table, Operation operation) {
+        Counter[] ofTable = known.get(table);
         if (ofTable == null) {
-            table = received.size() < MOST_TABLES ? table : OTHERS;
-            ofTable = received.computeIfAbsent(table, name -> new Counter[Operation.values().length]);
+            table = known.size() < MOST_TABLES ? table : OTHERS;
+            ofTable = known.computeIfAbsent(table, added -> new Counter[Operation.values().length]);
         }
-        int operation = change.operation().ordinal();
-        if (ofTable[operation] == null) {
-            ofTable[operation] = Counter.builder("walroute.received")
-                    .description("Changes received, repeats included")
+        if (ofTable[operation.ordinal()] == null) {
+            ofTable[operation.ordinal()] = Counter.builder("walroute." + name)
+                    .description(description)
                     .tag("table", table)
-                    .tag("operation", change.operation().name().toLowerCase(Locale.ROOT))
+                    .tag("operation", operation.name().toLowerCase(Locale.ROOT))
                     .register(registry);
         }
-        return ofTable[operation];
+        return ofTable[operation.ordinal()];
     }
 }

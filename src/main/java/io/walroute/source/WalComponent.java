@@ -27,6 +27,7 @@ public class WalComponent extends DebeziumComponent<PostgresConnectorEmbeddedDeb
     private volatile Epochs epochs = Epochs.all(1);
     private SlotCheck slotCheck;
     private StopMark.Keeper stopMarks;
+    private Skips skips;
     private Consumer<WalEndpoint> endpointDefaults = endpoint -> {};
 
     @Override
@@ -95,6 +96,15 @@ public class WalComponent extends DebeziumComponent<PostgresConnectorEmbeddedDeb
     /** Where it is kept how far a stop came inside a transaction; null (the default): nowhere, and such a one is repeated whole. */
     public void setStopMarks(StopMark.Keeper stopMarks) {
         this.stopMarks = stopMarks;
+    }
+
+    Skips getSkips() {
+        return skips;
+    }
+
+    /** Which transactions are passed over; null (the default): none. */
+    public void setSkips(Skips skips) {
+        this.skips = skips;
     }
 
     SlotCheck getSlotCheck() {

@@ -56,6 +56,8 @@ public class WalConsumer extends DefaultConsumer {
     private static final Duration CLOSING = Duration.ofSeconds(3);
     // Transactions that are settled but not confirmed, as while the slot can't be looked at: more aren't remembered.
     private static final int MOST_UNCONFIRMED = 20_000;
+    // How often it is asked whether an operator passes over a transaction.
+    private static final Duration SKIPS_POLL = Duration.ofSeconds(2);
     private static final Duration STANDBY_POLL = Duration.ofSeconds(1);
     // A stream that lives calls every TICK, unless it is in a route.
     private static final Duration SILENCE = Duration.ofSeconds(3);
@@ -185,6 +187,10 @@ public class WalConsumer extends DefaultConsumer {
                 if (ended.brokenOff != null) {
                     continue; // the check says the rest
                 }
+                if (ended.skipsChanged) {
+                    backoff = FIRST_BACKOFF;
+                    continue; // from the slot on, with the rules as they are now
+                }
                 restarts++;
                 if (ended.madeProgress) {
                     backoff = FIRST_BACKOFF;
@@ -245,16 +251,25 @@ public class WalConsumer extends DefaultConsumer {
         try (var catalog = new TableCatalog(this::connect);
                 var beat = new WalHeartbeat(this::connect)) {
             heartbeat = beat;
-            var reader = new DebeziumReader(endpoint.getComponent().getEpochs(), catalog, excluded());
+            List<SkipRule> skips = skips();
+            var reader = new DebeziumReader(endpoint.getComponent().getEpochs(), catalog, excluded(), skips);
             var stream = new DebeziumStream(engineSettings(), reader);
             var begun = new Life(stream, carriedOver);
             stream.start(begun);
             life = begun; // not before: a stop would wait for the end of a stream that never began
+            long askedNanos = System.nanoTime();
             while (!begun.ended() && !hasEnded()) {
                 Optional<SlotCheck.Obstacle> obstacle = obstacleMeanwhile();
                 if (obstacle.isPresent()) {
                     begun.breakOff(obstacle.get());
                     break;
+                }
+                if (System.nanoTime() - askedNanos >= SKIPS_POLL.toNanos()) {
+                    askedNanos = System.nanoTime();
+                    if (haveChanged(skips)) {
+                        begun.startAgain();
+                        break;
+                    }
                 }
                 beat(beat, begun);
                 if (begun.isHeldUp() && beat.isServerShuttingDown()) {
@@ -272,6 +287,25 @@ public class WalConsumer extends DefaultConsumer {
                 carriedOver = begun.settledButUnconfirmed();
             }
             return begun;
+        }
+    }
+
+    /** A rule that is on record must hold: what it passes over must not slip through because it couldn't be read. */
+    private List<SkipRule> skips() {
+        Skips skips = endpoint.getComponent().getSkips();
+        try {
+            return skips == null ? List.of() : List.copyOf(skips.rules());
+        } catch (Exception e) {
+            throw new IllegalStateException("which transactions are passed over can't be read: " + line(e), e);
+        }
+    }
+
+    private boolean haveChanged(List<SkipRule> known) {
+        try {
+            return !skips().equals(known);
+        } catch (IllegalStateException e) {
+            LOG.debug("Whether a transaction is to be passed over can't be asked", e);
+            return false;
         }
     }
 
@@ -567,6 +601,10 @@ public class WalConsumer extends DefaultConsumer {
         private Item confirmed;
         private volatile Item confirmable;
         private volatile boolean lettingGo;
+        private volatile boolean skipsChanged;
+        // The transaction under way, if it is passed over; the stream thread's.
+        private SkipRule skipping;
+        private long skipped;
         // After this nothing is handed over nor confirmed: something in between was left out.
         private boolean finished;
         // Whether the stream's thread is in handle(), and when it came in or went out.
@@ -666,7 +704,11 @@ public class WalConsumer extends DefaultConsumer {
         }
 
         private void take(Item item) {
-            worthConfirming |= item.change() != null || item.heartbeat() != null;
+            worthConfirming |= item.change() != null || item.skipped() != null || item.heartbeat() != null;
+            if (item.skipped() != null) {
+                skip(item);
+                return;
+            }
             if (item.change() != null) {
                 received++; // one stream at a time, hence one writer
                 StopMark before = settledBefore.get(item.change().xid());
@@ -678,6 +720,9 @@ public class WalConsumer extends DefaultConsumer {
                 }
                 underway = StopMark.after(underway, item.change());
                 return;
+            }
+            if (item.kind() == Item.Kind.END && skipping != null) {
+                endSkipped();
             }
             if (item.kind() == Item.Kind.END && underway != null) {
                 // The newest are left out, not the oldest: what is passed over must be a beginning.
@@ -691,6 +736,27 @@ public class WalConsumer extends DefaultConsumer {
                 heartbeat.returned(item.heartbeat());
             }
             ledger.submitSettled(item);
+        }
+
+        private void skip(Item item) {
+            if (!item.skipped().rule().equals(skipping)) {
+                skipping = item.skipped().rule();
+                skipped = 0;
+            }
+            skipped++;
+            meters.skipped(item.skipped().table(), item.skipped().operation());
+            ledger.submitSettled(item);
+        }
+
+        private void endSkipped() {
+            LOG.warn(
+                    "Transaction {} at {} was passed over, as an operator ordered: {} changes (walroute skip --list)",
+                    skipping.xid(),
+                    skipping.commit(),
+                    skipped);
+            settledBefore.remove(skipping.xid());
+            endpoint.getComponent().getSkips().passed(skipping, skipped);
+            skipping = null;
         }
 
         /**
@@ -739,10 +805,11 @@ public class WalConsumer extends DefaultConsumer {
         private void logFailure(Exchange exchange, ChangeEvent change, Throwable failure) {
             try (var context = ChangeContext.of(change, exchange.getFromRouteId())) {
                 LOG.warn(
-                        "{} of {} at {} failed and isn't acknowledged: {}",
+                        "{} of {} at {} in transaction {} failed and isn't acknowledged: {}",
                         change.operation(),
                         change.qualifiedTable(),
                         change.lsn(),
+                        change.xid(),
                         line(failure));
             }
         }
@@ -843,6 +910,13 @@ public class WalConsumer extends DefaultConsumer {
         /** Ends the stream at once, so that another one begins. */
         void giveUp(Exception why) {
             gaveUp = why;
+            stream.close();
+        }
+
+        /** Ends the stream at once, because other transactions are passed over than when it began. */
+        void startAgain() {
+            skipsChanged = true;
+            LOG.info("Starting again from slot {}: an operator passes over a transaction", slot());
             stream.close();
         }
 

@@ -86,6 +86,7 @@ class StatusTest {
                         "publication",
                         "tables",
                         "gap",
+                        "skips",
                         "service");
         assertThat(names(status.path("server")))
                 .containsExactly("version", "standby", "timeline", "wal_level", "wal_lsn");
@@ -174,7 +175,8 @@ class StatusTest {
                         "checks",
                         "sinks",
                         "gap",
-                        "replays");
+                        "replays",
+                        "skips");
         assertThat(names(service.path("sinks").get(0)))
                 .containsExactly("sink", "state", "circuit", "parked", "dead", "problem");
         assertThat(service.path("sinks").findValuesAsText("sink")).contains("cache", "notify", "hook");

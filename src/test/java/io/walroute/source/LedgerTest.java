@@ -26,7 +26,7 @@ class LedgerTest {
     private static Item change(int n, long bytes) {
         var event = ChangeEvent.builder(Operation.INSERT, "public", "t", Instant.EPOCH, new Version(1, new Lsn(n), 0))
                 .build();
-        return new Item(Item.Kind.CHANGE, event, null, null, "mark" + n, null, bytes);
+        return new Item(Item.Kind.CHANGE, event, null, null, null, "mark" + n, null, bytes);
     }
 
     @Test
