@@ -25,6 +25,7 @@ final class JolokiaAccess {
             "dumpTracedMessagesAsXml",
             "dumpAllTracedMessagesAsJSon",
             "dumpTracedMessagesAsJSon",
+            "browse",
             "details",
             "get");
 
