@@ -3,12 +3,14 @@ package io.walroute.admin;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.netty.handler.codec.http.QueryStringDecoder;
 import io.vertx.core.WorkerExecutor;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.ext.web.Router;
 import io.vertx.ext.web.RoutingContext;
 import io.vertx.ext.web.handler.BodyHandler;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -23,7 +25,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * {@code /api} on the management port: what operators see and do, as JSON. A GET changes nothing; what changes something is a
- * POST with a JSON object as its body. An error is {@code {"error": "one line"}} with a fitting status.
+ * POST with a JSON object as its body. An error is {@code {"error": "one line"}} with a fitting status. JMX has the same calls by
+ * {@link #call}.
  *
  * <p>All calls are registered before {@link #mount}. Handlers run on a few threads of their own and may block.
  */
@@ -68,14 +71,10 @@ public final class Api implements AutoCloseable {
     private static final long MAX_BODY_BYTES = 1 << 20;
     private static final int BEFORE_CAMEL = -1000;
 
-    private final ApiAccess access;
     private final List<Call> calls = new ArrayList<>();
     private final Semaphore room = new Semaphore(MOST_AT_ONCE);
     private WorkerExecutor workers;
-
-    public Api(ApiAccess access) {
-        this.access = access;
-    }
+    private ApiAccess access;
 
     /** @param path below {@code /api}, as {@code /dead-letters/{id}} */
     public Api get(String path, Handler handler) {
@@ -89,8 +88,12 @@ public final class Api implements AutoCloseable {
         return this;
     }
 
-    /** @param router of the management port */
-    public void mount(Router router) {
+    /**
+     * @param router of the management port
+     * @param access who may call
+     */
+    public void mount(Router router, ApiAccess access) {
+        this.access = access;
         // Jolokia is Camel's and knows no token; who may use it is ruled here.
         router.route(JOLOKIA + "*")
                 .order(BEFORE_CAMEL)
@@ -210,22 +213,53 @@ public final class Api implements AutoCloseable {
         return workers;
     }
 
+    /**
+     * The call that is GET or POST of a path, on this thread and without asking who calls.
+     *
+     * @param path below {@code /api}, perhaps with a query
+     * @param body a JSON object; empty for none
+     * @return JSON
+     * @throws ApiException if it is no such call, or can't be done
+     */
+    public String call(String method, String path, String body) throws Exception {
+        QueryStringDecoder uri = new QueryStringDecoder(path);
+        Map<String, String> query = new LinkedHashMap<>();
+        for (var parameter : uri.parameters().entrySet()) {
+            for (String value : parameter.getValue()) {
+                put(query, parameter.getKey(), value);
+            }
+        }
+        for (Call call : calls) {
+            Optional<Map<String, String>> match = call.match(parts(uri.path()));
+            if (match.isPresent() && call.method().name().equals(method)) {
+                var request = new Request(match.get(), query, body(body.getBytes(StandardCharsets.UTF_8)));
+                return MAPPER.writeValueAsString(call.handler().handle(request));
+            }
+        }
+        throw new ApiException(404, method + " " + uri.path() + " is no call of this version of walroute");
+    }
+
     private static Map<String, String> query(RoutingContext ctx) {
         Map<String, String> query = new LinkedHashMap<>();
-        ctx.queryParams().forEach(pair -> {
-            if (query.put(pair.getKey(), pair.getValue()) != null) {
-                throw ApiException.badRequest(pair.getKey() + " is given twice");
-            }
-        });
+        ctx.queryParams().forEach(pair -> put(query, pair.getKey(), pair.getValue()));
         return query;
+    }
+
+    private static void put(Map<String, String> query, String name, String value) {
+        if (query.put(name, value) != null) {
+            throw ApiException.badRequest(name + " is given twice");
+        }
     }
 
     private static JsonNode body(RoutingContext ctx, Call call) {
         if (call.method() == HttpMethod.GET) {
             return MAPPER.createObjectNode();
         }
-        byte[] bytes =
-                ctx.body().buffer() == null ? new byte[0] : ctx.body().buffer().getBytes();
+        return body(
+                ctx.body().buffer() == null ? new byte[0] : ctx.body().buffer().getBytes());
+    }
+
+    private static JsonNode body(byte[] bytes) {
         try {
             JsonNode body = bytes.length == 0 ? MAPPER.createObjectNode() : MAPPER.readTree(bytes);
             if (body.isObject()) {

@@ -6,15 +6,18 @@ import io.vertx.core.net.HostAndPort;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.Base64;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * Who may call the API, and who sees the health's details.
  *
  * <p>Bound to loopback, anybody on this machine may look; a browser on it may do so only for a page of this port itself, or any
- * page could (by a name of its own that leads here, or by a form). Whatever changes something brings the token, and so does
- * every call when bound to anything else.
+ * page could (by a name of its own that leads here, or by a form), or for one of an origin that is allowed by name. Whatever
+ * changes something brings the token, and so does every call when bound to anything else. It comes as bearer token, or as the
+ * password of a Basic authorization, which is all that Hawtio can send; the user's name is of no account.
  */
 public final class ApiAccess {
     /**
@@ -47,10 +50,12 @@ public final class ApiAccess {
     record Refusal(int status, String message) {}
 
     private static final String BEARER = "bearer ";
+    private static final String BASIC = "basic ";
 
     private final boolean loopback;
     private final String boundTo;
     private final Optional<ManagementToken> token;
+    private final Set<String> allowedOrigins;
     // Wrong tokens slow down all who come with one: nobody may try them by the thousand.
     private final CallLimit wrongTokens = new CallLimit(20, 0.5, System.nanoTime());
     private final CallLimit changing = new CallLimit(50, 10, System.nanoTime());
@@ -59,11 +64,13 @@ public final class ApiAccess {
      * @param loopback whether only this machine can reach the port
      * @param boundTo the address that it listens on
      * @param token empty if there is none, so that nobody has it: nothing can be changed then
+     * @param allowedOrigins of other web pages that may call, as {@code http://localhost:8080}
      */
-    public ApiAccess(boolean loopback, String boundTo, Optional<ManagementToken> token) {
+    public ApiAccess(boolean loopback, String boundTo, Optional<ManagementToken> token, Set<String> allowedOrigins) {
         this.loopback = loopback;
         this.boundTo = boundTo;
         this.token = token;
+        this.allowedOrigins = Set.copyOf(allowedOrigins);
     }
 
     Optional<Refusal> check(Call call) {
@@ -115,6 +122,9 @@ public final class ApiAccess {
             return refused(
                     403, "called by a name that is not this machine's loopback. Use http://127.0.0.1 or localhost");
         }
+        if (call.origin() != null && allowedOrigins.contains(call.origin())) {
+            return Optional.empty();
+        }
         boolean sameSite = call.fetchSite() == null
                 || call.fetchSite().equals("same-origin")
                 || call.fetchSite().equals("none");
@@ -125,7 +135,10 @@ public final class ApiAccess {
                                 .endsWith("://" + call.authority().toLowerCase(Locale.ROOT));
         return sameSite && sameOrigin
                 ? Optional.empty()
-                : refused(403, "called by the script or form of another web page, which is not allowed");
+                : refused(
+                        403,
+                        "called by the script or form of another web page, which is not allowed. If you know it, name its"
+                                + " origin in walroute.management.allow-origins");
     }
 
     private boolean isThisMachine(String host) {
@@ -144,13 +157,30 @@ public final class ApiAccess {
     }
 
     private boolean isToken(String authorization) {
-        if (token.isEmpty() || !authorization.toLowerCase(Locale.ROOT).startsWith(BEARER)) {
-            return false;
-        }
         // Digests are equally long, so the time of the comparison tells nothing of the token, not even its length.
-        return MessageDigest.isEqual(
-                digest(authorization.substring(BEARER.length()).strip()),
-                digest(token.get().value()));
+        return token.isPresent()
+                && given(authorization)
+                        .filter(text -> MessageDigest.isEqual(
+                                digest(text), digest(token.get().value())))
+                        .isPresent();
+    }
+
+    private static Optional<String> given(String authorization) {
+        String scheme = authorization.toLowerCase(Locale.ROOT);
+        if (scheme.startsWith(BEARER)) {
+            return Optional.of(authorization.substring(BEARER.length()).strip());
+        }
+        if (!scheme.startsWith(BASIC)) {
+            return Optional.empty();
+        }
+        try {
+            byte[] pair = Base64.getDecoder()
+                    .decode(authorization.substring(BASIC.length()).strip());
+            String[] parts = new String(pair, StandardCharsets.UTF_8).split(":", 2);
+            return parts.length == 2 ? Optional.of(parts[1]) : Optional.empty();
+        } catch (IllegalArgumentException e) {
+            return Optional.empty();
+        }
     }
 
     private static byte[] digest(String text) {

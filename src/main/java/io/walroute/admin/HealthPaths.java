@@ -5,13 +5,14 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.vertx.ext.web.Router;
 import io.vertx.ext.web.RoutingContext;
 import java.util.Map;
+import java.util.concurrent.Callable;
 
 /**
- * {@code /observe/health}, {@code /live}, {@code /ready} and {@code /startup} on the management port. Camel's own paths know no
- * DEGRADED and hide what is unknown.
+ * {@code /observe/health}, {@code /live}, {@code /ready} and {@code /startup} on the management port: what Camel's checks say.
+ * Camel's own paths know no DEGRADED and hide what is unknown.
  *
- * <p>Everybody gets the status code, the status, and the checks by name: a load balancer has no token. Causes and figures (hosts,
- * slots, LSNs) are for callers that {@code /api} would answer: those with the token, and on loopback anybody.
+ * <p>Everybody gets the status code, the status, and the checks by name: a load balancer has no token. Causes, commands and figures
+ * (hosts, slots, LSNs) are for callers that {@code /api} would answer: those with the token, and on loopback anybody.
  */
 public final class HealthPaths {
     private static final ObjectMapper MAPPER = new ObjectMapper();
@@ -25,11 +26,10 @@ public final class HealthPaths {
     }
 
     public void mount(Router router) {
-        // Nothing that a restart can't mend makes it dead: neither a database nor a sink that is away.
-        router.get("/observe/health/live").handler(ctx -> answer(ctx, 200, Map.of("status", "UP")));
+        router.get("/observe/health/live").handler(ctx -> report(ctx, health::live));
         router.get("/observe/health/startup").handler(this::startup);
-        router.get("/observe/health/ready").handler(this::report);
-        router.get("/observe/health").handler(this::report);
+        router.get("/observe/health/ready").handler(ctx -> report(ctx, health::report));
+        router.get("/observe/health").handler(ctx -> report(ctx, health::report));
     }
 
     private void startup(RoutingContext ctx) {
@@ -37,10 +37,17 @@ public final class HealthPaths {
         answer(ctx, started ? 200 : 503, Map.of("status", started ? "UP" : "DOWN"));
     }
 
-    private void report(RoutingContext ctx) {
-        Health.Report report = health.report();
+    /** Not on the event loop: users' own checks may wait for something. */
+    private void report(RoutingContext ctx, Callable<Health.Report> checks) {
         boolean detailed = access.check(ApiAccess.Call.of(ctx.request())).isEmpty();
-        answer(ctx, report.isReady() ? 200 : 503, detailed ? report.toMap() : report.toPublicMap());
+        ctx.vertx().executeBlocking(checks, false).onComplete(done -> {
+            if (done.failed()) {
+                ctx.fail(done.cause());
+                return;
+            }
+            Health.Report report = done.result();
+            answer(ctx, report.isReady() ? 200 : 503, detailed ? report.toMap() : report.toPublicMap());
+        });
     }
 
     private static void answer(RoutingContext ctx, int status, Map<String, Object> body) {

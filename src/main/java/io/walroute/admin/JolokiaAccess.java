@@ -16,8 +16,18 @@ import java.util.Set;
  */
 final class JolokiaAccess {
     private static final Set<String> LOOKS = Set.of("read", "list", "search", "version");
-    private static final Set<String> LOOKING_OPERATIONS =
-            Set.of("dumpRoutesAsXml", "dumpRoutesStatsAsXml", "dumpRouteAsXml", "dumpRouteStatsAsXml");
+    private static final Set<String> LOOKING_OPERATIONS = Set.of(
+            "dumpRoutesAsXml",
+            "dumpRoutesStatsAsXml",
+            "dumpRouteAsXml",
+            "dumpRouteStatsAsXml",
+            "dumpAllTracedMessagesAsXml",
+            "dumpTracedMessagesAsXml",
+            "dumpAllTracedMessagesAsJSon",
+            "dumpTracedMessagesAsJSon",
+            "browse",
+            "details",
+            "get");
 
     // Of two members of one name the readers might take different ones.
     private static final ObjectMapper STRICT = new ObjectMapper()

@@ -11,6 +11,8 @@ import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
+import org.apache.camel.CamelContext;
+import org.apache.camel.support.LifecycleStrategySupport;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import sun.misc.Signal;
@@ -42,12 +44,23 @@ public final class Commands {
         for (String name : List.of("INT", "TERM")) {
             Signal.handle(new Signal(name), signal -> stop.countDown());
         }
+        endWith(service.camelContext(), stop);
         LOG.info("walroute runs; routes from {}", settings.routes());
         stop.await();
         LOG.info("Stopping: finishing what is in flight");
         service.close();
         LOG.info("Stopped");
         return 0;
+    }
+
+    /** As {@code camel stop} ends it in dev: a process whose routes are gone is of no use. */
+    private static void endWith(CamelContext camel, CountDownLatch stop) {
+        camel.addLifecycleStrategy(new LifecycleStrategySupport() {
+            @Override
+            public void onContextStopping(CamelContext context) {
+                stop.countDown();
+            }
+        });
     }
 
     /** Blocks until the demo ends. */

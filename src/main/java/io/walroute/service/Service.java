@@ -50,17 +50,22 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Properties;
 import java.util.ServiceLoader;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import javax.management.JMException;
 import org.apache.camel.CamelContext;
 import org.apache.camel.Route;
 import org.apache.camel.RoutesBuilder;
+import org.apache.camel.cli.connector.DefaultCliConnectorFactory;
 import org.apache.camel.component.micrometer.MicrometerConstants;
 import org.apache.camel.component.platform.http.main.ManagementHttpServer;
 import org.apache.camel.main.Main;
 import org.apache.camel.spi.CamelEvent;
+import org.apache.camel.spi.CliConnectorFactory;
 import org.apache.camel.support.SimpleEventNotifierSupport;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -73,6 +78,7 @@ public final class Service implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Service.class);
     private static final int MOST_REPLAYS = 20;
 
+    private static final Pattern COMMAND = Pattern.compile("walroute [a-z]+( source| --[a-z-]+)?");
     private static final String STOP_MARK = "stopped_within";
 
     private final Settings settings;
@@ -156,7 +162,8 @@ public final class Service implements AutoCloseable {
         main.bind("context", new ContextBean());
         main.bind(MicrometerConstants.METRICS_REGISTRY_NAME, meters);
         describeHealth();
-        serviceMeters = new ServiceMeters(meters, store, this::walConsumer);
+        main.bind("cli-connector", cliConnector(reload));
+        serviceMeters = new ServiceMeters(meters, store, this::walConsumer, () -> Optional.ofNullable(backfills));
         configureCamel(reload);
         startCamel();
     }
@@ -366,6 +373,15 @@ public final class Service implements AutoCloseable {
 
     // ---------------------------------------------------------------- Camel
 
+    /** For {@code camel get} and the like. Whoever deletes its file ends the process: not for production. */
+    private static CliConnectorFactory cliConnector(boolean dev) {
+        var factory = new DefaultCliConnectorFactory();
+        factory.setEnabled(dev);
+        factory.setRuntime("walroute");
+        factory.setRuntimeStartClass("io.walroute.Walroute");
+        return factory;
+    }
+
     private void configureCamel(boolean reload) {
         var p = new Properties();
         p.setProperty("camel.main.name", "walroute");
@@ -381,6 +397,7 @@ public final class Service implements AutoCloseable {
         for (String sink : List.of("cache", "notify", "hook")) {
             p.setProperty("walroute." + sink + ".enabled", Boolean.toString(!off.contains(sink)));
         }
+        configureHealth(p);
         configureManagement(p);
         if (reload) {
             p.setProperty("camel.main.routes-reload-enabled", "true");
@@ -389,11 +406,20 @@ public final class Service implements AutoCloseable {
             p.setProperty("camel.main.routes-reload-pattern", "*.camel.yaml");
             // Default: true, and then routes in Java never come back.
             p.setProperty("camel.main.routes-reload-remove-all-routes", "false");
+            p.setProperty("camel.main.dev-console-enabled", "true"); // what camel get shows
+            p.setProperty("camel.trace.standby", "true"); // Hawtio may switch it on
         }
         settings.camel().forEach(p::setProperty);
         main.setDefaultPropertyPlaceholderLocation("false");
         main.setInitialProperties(p);
         ServiceLoader.load(RoutesBuilder.class).forEach(main.configure()::addRoutesBuilder);
+    }
+
+    /** Camel's own checks of routes and consumers say less than ours, and are DOWN for what an operator paused. */
+    private static void configureHealth(Properties p) {
+        p.setProperty("camel.health.routes-enabled", "false");
+        p.setProperty("camel.health.consumers-enabled", "false");
+        p.setProperty("camel.health.exposure-level", "full"); // default: of what is UP, JMX shows the first only
     }
 
     private void configureManagement(Properties p) {
@@ -447,14 +473,16 @@ public final class Service implements AutoCloseable {
                 backfills = backfills(camel);
             }
             operations = new Operations(camel, lanes);
+            registerCalls();
             openBean();
             var server = camel.hasService(ManagementHttpServer.class);
             if (server != null) {
                 Optional<ManagementToken> token = managementToken();
                 boolean loopback = isLoopback(settings.managementHost());
-                var access = new ApiAccess(loopback, settings.managementHost(), token);
+                var access = new ApiAccess(
+                        loopback, settings.managementHost(), token, Set.copyOf(settings.managementAllowOrigins()));
                 new HealthPaths(health, access).mount(server.getRouter());
-                mountApi(server, access);
+                api.mount(server.getRouter(), access);
             }
             housekeeping = new Housekeeping(
                     settings, database, store, guard::epochs, Optional.ofNullable(cache), this::oldestRead);
@@ -501,12 +529,13 @@ public final class Service implements AutoCloseable {
                         .map(count -> count.sink() + " " + count.state().name().toLowerCase(java.util.Locale.ROOT) + " "
                                 + count.letters())
                         .toList(),
-                replays);
+                replays,
+                api);
         bean.open();
     }
 
-    private void mountApi(ManagementHttpServer server, ApiAccess access) {
-        api = new Api(access);
+    private void registerCalls() {
+        api = new Api();
         new DeadLetterApi(deadLetters).register(api);
         operations.register(api);
         new ReplayApi(replays, this::isStreaming).register(api);
@@ -521,7 +550,6 @@ public final class Service implements AutoCloseable {
                         settings.replicationSlot(),
                         operations)
                 .register(api);
-        api.mount(server.getRouter());
     }
 
     private ServiceStatus status() {
@@ -592,27 +620,45 @@ public final class Service implements AutoCloseable {
     // ---------------------------------------------------------------- health
 
     private void describeHealth() {
-        health.add(this::walHealth);
-        health.add(walWatch::health);
-        health.add(() -> part("audit", store.problem(), Health.Status.DOWN, "writes reach " + store));
+        health.add("wal", this::walHealth);
+        health.add("wal-budget", walWatch::health);
+        health.add(
+                "audit",
+                () -> part("audit", store.problem(), Health.Status.DOWN, "walroute doctor", "writes reach " + store));
         if (cache != null) {
-            health.add(this::cacheHealth);
+            health.add("cache", this::cacheHealth);
         }
         if (notify != null) {
-            health.add(() -> part("notify", notify.problem(), Health.Status.DEGRADED, "WebSocket clients can connect"));
+            health.add(
+                    "notify",
+                    () -> sink("notify", notify.problem(), "walroute doctor", "WebSocket clients can connect"));
         }
-        health.add(() -> part("hook", hook.degraded(), Health.Status.DEGRADED, "no circuit is open"));
-        health.add(() -> part("dead-letters", deadLetters.problem(), Health.Status.DEGRADED, "nothing is dead"));
+        health.add(
+                "hook",
+                () -> sink("hook", hook.degraded(), "walroute dead-letters list --sink hook", "no circuit is open"));
+        health.add(
+                "dead-letters",
+                () -> sink(
+                        "dead-letters",
+                        deadLetters.problem(),
+                        "walroute dead-letters list --state dead",
+                        "nothing is dead"));
+        main.bind("health", health); // where Camel finds it, for JMX
     }
 
-    private static Health.Check part(String name, Optional<String> problem, Health.Status ifAny, String well) {
-        return problem.map(line -> new Health.Check(name, ifAny, line, Map.of()))
-                .orElseGet(() -> new Health.Check(name, Health.Status.UP, well, Map.of()));
+    private static Health.Check sink(String name, Optional<String> problem, String command, String well) {
+        return part(name, problem, Health.Status.DEGRADED, command, well);
+    }
+
+    private static Health.Check part(
+            String name, Optional<String> problem, Health.Status ifAny, String command, String well) {
+        return problem.map(line -> new Health.Check(name, ifAny, line, command, Map.of()))
+                .orElseGet(() -> Health.Check.up(name, well, Map.of()));
     }
 
     /** An emptied cache takes changes all the same: that rows are missing is said, but nothing is parked for it. */
     private Health.Check cacheHealth() {
-        Health.Check answers = part("cache", cache.problem(), Health.Status.DEGRADED, "Redis answers");
+        Health.Check answers = sink("cache", cache.problem(), "walroute doctor", "Redis answers");
         MarkerState marker = cache.lastMarkerState();
         if (answers.status() != Health.Status.UP || !marker.needsBackfill()) {
             return answers;
@@ -626,6 +672,7 @@ public final class Service implements AutoCloseable {
                                 + " Redis of its own, or empty it"
                         : "Redis answers, but it was emptied or is new: rows are missing until they change. Run:"
                                 + " walroute backfill",
+                foreign ? "walroute doctor" : "walroute backfill",
                 Map.of("backfill", "needed"));
     }
 
@@ -636,6 +683,7 @@ public final class Service implements AutoCloseable {
                     "wal",
                     Health.Status.DOWN,
                     "no route reads from wal:. Is routes/router.camel.yaml there?",
+                    "walroute doctor",
                     Map.of());
         }
         WalStatus status = found.get();
@@ -647,11 +695,19 @@ public final class Service implements AutoCloseable {
         details.put("in_flight", status.held());
         details.put("in_flight_bytes", status.heldBytes());
         details.put("received", status.received());
-        return new Health.Check(
-                "wal",
-                status.state() == WalStatus.State.STREAMING ? Health.Status.UP : Health.Status.DOWN,
-                status.message(),
-                details);
+        if (status.state() == WalStatus.State.STREAMING) {
+            return Health.Check.up("wal", status.message(), details);
+        }
+        return new Health.Check("wal", Health.Status.DOWN, status.message(), walCommand(status), details);
+    }
+
+    /** The one that the message names, if it does. */
+    private static String walCommand(WalStatus status) {
+        Matcher named = COMMAND.matcher(status.message());
+        if (named.find()) {
+            return named.group();
+        }
+        return status.state() == WalStatus.State.DOWN ? "walroute doctor" : "walroute status";
     }
 
     /** Where the source stands; empty if no route reads from it. */

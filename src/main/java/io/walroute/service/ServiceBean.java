@@ -2,6 +2,7 @@ package io.walroute.service;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.walroute.admin.Api;
 import io.walroute.replay.Replay;
 import io.walroute.replay.Replays;
 import io.walroute.source.WalStatus;
@@ -28,6 +29,7 @@ final class ServiceBean implements ServiceMXBean, AutoCloseable {
     private final DeadLetterApi deadLetters;
     private final Supplier<List<String>> standing;
     private final Replays replays;
+    private final Api api;
     private final ObjectName name;
 
     ServiceBean(
@@ -36,13 +38,15 @@ final class ServiceBean implements ServiceMXBean, AutoCloseable {
             Operations operations,
             DeadLetterApi deadLetters,
             Supplier<List<String>> standing,
-            Replays replays)
+            Replays replays,
+            Api api)
             throws JMException {
         this.meters = meters;
         this.operations = operations;
         this.deadLetters = deadLetters;
         this.standing = standing;
         this.replays = replays;
+        this.api = api;
         name = new ObjectName("io.walroute:type=Service,slot=" + slot); // a slot's name is of [a-z0-9_]
     }
 
@@ -131,22 +135,69 @@ final class ServiceBean implements ServiceMXBean, AutoCloseable {
 
     @Override
     public String redrive(String sink) throws Exception {
-        return told(() -> redriveAll(sink) + " due");
+        return told(() -> ofAll(deadLetters::redrive, Map.of("sink", sink), "due"));
     }
 
-    private int redriveAll(String sink) throws Exception {
-        Map<String, Object> request = new HashMap<>(Map.of("sink", sink));
-        int due = 0;
-        JsonNode page;
+    @Override
+    public String discard(String sink, String reason) throws Exception {
+        return told(() -> ofAll(deadLetters::discard, Map.of("sink", sink, "reason", reason), "discarded"));
+    }
+
+    private interface Page {
+        Map<String, Object> change(JsonNode request) throws Exception;
+    }
+
+    private static String ofAll(Page page, Map<String, Object> which, String result) throws Exception {
+        Map<String, Object> request = new HashMap<>(which);
+        int done = 0;
+        JsonNode answer;
         do {
-            page = JSON.valueToTree(deadLetters.redrive(JSON.valueToTree(request)));
-            for (JsonNode entry : page.path("entries")) {
-                due += entry.path("result").asText().equals("due") ? 1 : 0;
+            answer = JSON.valueToTree(page.change(JSON.valueToTree(request)));
+            for (JsonNode entry : answer.path("entries")) {
+                done += entry.path("result").asText().equals(result) ? 1 : 0;
             }
-            request.put("after", page.path("next_after"));
-            request.put("up_to", page.path("up_to"));
-        } while (page.path("next_after").isNumber());
-        return due;
+            request.put("after", answer.path("next_after"));
+            request.put("up_to", answer.path("up_to"));
+        } while (answer.path("next_after").isNumber());
+        return done + " " + result;
+    }
+
+    @Override
+    public String replay(String request) throws Exception {
+        return post("/replays", request);
+    }
+
+    @Override
+    public String cancelReplay(long id) throws Exception {
+        return post("/replays/" + id + "/cancel", "");
+    }
+
+    @Override
+    public String backfill(String table, String where) throws Exception {
+        Map<String, Object> request = new HashMap<>();
+        if (!table.isBlank()) {
+            request.put("tables", List.of(table));
+        }
+        if (!where.isBlank()) {
+            request.put("where", where);
+        }
+        request.put("by", "JMX");
+        return post("/backfill", JSON.writeValueAsString(request));
+    }
+
+    @Override
+    public String cancelBackfill(long id) throws Exception {
+        return post("/backfill/" + id + "/cancel", "");
+    }
+
+    @Override
+    public String get(String path) throws Exception {
+        return told(() -> api.call("GET", path, ""));
+    }
+
+    @Override
+    public String post(String path, String body) throws Exception {
+        return told(() -> api.call("POST", path, body));
     }
 
     private static String state(Map<String, Object> route) {

@@ -36,4 +36,23 @@ public interface ServiceMXBean {
 
     /** Sends what stands in a sink's dead letters again at once, dead ones too; says how many that are. */
     String redrive(String sink) throws Exception;
+
+    /** Deletes what stands in a sink's dead letters for good; the reason is written down. */
+    String discard(String sink, String reason) throws Exception;
+
+    /** Begins a replay; the request is the JSON of POST {@code /api/replays}. */
+    String replay(String request) throws Exception;
+
+    String cancelReplay(long id) throws Exception;
+
+    /** Begins a backfill of a table, of all if it is empty; the condition may be empty. */
+    String backfill(String table, String where) throws Exception;
+
+    String cancelBackfill(long id) throws Exception;
+
+    /** Any look that {@code /api} has, as {@code /status} or {@code /dead-letters?sink=hook}. */
+    String get(String path) throws Exception;
+
+    /** Anything else that {@code /api} does, as {@code /source/pause}; the body is a JSON object or empty. */
+    String post(String path, String body) throws Exception;
 }

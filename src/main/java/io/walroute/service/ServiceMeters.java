@@ -4,6 +4,7 @@ import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.walroute.backfill.Backfills;
 import io.walroute.slot.Gap;
 import io.walroute.slot.SlotInfo;
 import io.walroute.source.SourceFigures;
@@ -38,10 +39,12 @@ final class ServiceMeters implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(ServiceMeters.class);
     private static final long PERIOD_S = 3;
     private static final long COUNT_AUDIT_EVERY = 20;
+    private static final int MOST_BACKFILLS = 500;
 
     private final MeterRegistry registry;
     private final Store store;
     private final Supplier<Optional<WalConsumer>> source;
+    private final Supplier<Optional<Backfills>> backfills;
     private final SlotFigures slot = new SlotFigures();
     private final Rates rates = new Rates();
     private final ScheduledExecutorService timer = Executors.newSingleThreadScheduledExecutor(task -> {
@@ -51,14 +54,24 @@ final class ServiceMeters implements AutoCloseable {
     });
     private volatile Map<String, Double> debezium = Map.of();
     private volatile double auditRows = Double.NaN;
+    private volatile double backfillRowsLeft;
     private long looks;
 
-    /** @param source the consumer that reads the slot, if a route has one */
-    ServiceMeters(MeterRegistry registry, Store store, Supplier<Optional<WalConsumer>> source) {
+    /**
+     * @param source the consumer that reads the slot, if a route has one
+     * @param backfills empty before the start, and without a cache
+     */
+    ServiceMeters(
+            MeterRegistry registry,
+            Store store,
+            Supplier<Optional<WalConsumer>> source,
+            Supplier<Optional<Backfills>> backfills) {
         this.registry = registry;
         this.store = store;
         this.source = source;
+        this.backfills = backfills;
         registerSource();
+        registerBackfills();
         registerSlot();
         registerRest();
     }
@@ -107,6 +120,19 @@ final class ServiceMeters implements AutoCloseable {
                 "walroute.slot.safe.wal.bytes",
                 "WAL that may still be written before the slot is in danger; NaN without a limit",
                 m -> m.ofSlot(SlotInfo::safeWalSize));
+    }
+
+    private void registerBackfills() {
+        FunctionCounter.builder(
+                        "walroute.backfill.rows",
+                        this,
+                        m -> m.backfills.get().map(Backfills::rowsRead).orElse(0L))
+                .description("Existing rows that backfills have read")
+                .register(registry);
+        gauge(
+                "walroute.backfill.rows.left",
+                "Rows that queued and running backfills have still to read, by PostgreSQL's estimate",
+                m -> m.backfillRowsLeft);
     }
 
     private void registerRest() {
@@ -214,12 +240,23 @@ final class ServiceMeters implements AutoCloseable {
         try {
             debezium = debeziumValues();
             rates.look(System.nanoTime(), registry.find("walroute.received").counters());
+            backfillRowsLeft = backfillRowsLeft();
             if (looks++ % COUNT_AUDIT_EVERY == 0) {
                 auditRows = auditRows();
             }
         } catch (SQLException | JMException | RuntimeException e) {
             LOG.debug("Figures can't be read", e);
         }
+    }
+
+    private double backfillRowsLeft() throws SQLException {
+        if (backfills.get().isEmpty()) {
+            return 0;
+        }
+        return backfills.get().get().list(MOST_BACKFILLS).stream()
+                .filter(backfill -> !backfill.state().isEnd())
+                .mapToDouble(backfill -> Math.max(0, backfill.estimatedRows() - backfill.rows()))
+                .sum();
     }
 
     /** By its first and last number, as counting millions of rows takes seconds; pruning begins at the first. */

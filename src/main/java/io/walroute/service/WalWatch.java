@@ -40,6 +40,7 @@ final class WalWatch implements AutoCloseable {
     }
 
     private static final Logger LOG = LoggerFactory.getLogger(WalWatch.class);
+    private static final String NAME = "wal-budget";
     private static final Duration LOOK = Duration.ofSeconds(2);
     /** A warning that stands is said again after that, with the figures of then. */
     private static final Duration REMIND = Duration.ofMinutes(1);
@@ -119,7 +120,7 @@ final class WalWatch implements AutoCloseable {
     Health.Check health() {
         Seen now = seen;
         if (now.at() == null) {
-            return check(Health.Status.UP, "not known at present: the database is not answering", Map.of());
+            return Health.Check.up(NAME, "not known at present: the database is not answering", Map.of());
         }
         SlotInfo slot = now.slot();
         if (slot == null) {
@@ -137,11 +138,11 @@ final class WalWatch implements AutoCloseable {
         }
         return danger(now)
                 .map(line -> check(Health.Status.DEGRADED, line, details(now)))
-                .orElseGet(() -> check(Health.Status.UP, room(now), details(now)));
+                .orElseGet(() -> Health.Check.up(NAME, room(now), details(now)));
     }
 
     private static Health.Check check(Health.Status status, String message, Map<String, Object> details) {
-        return new Health.Check("wal-budget", status, message, details);
+        return new Health.Check(NAME, status, message, "walroute status", details);
     }
 
     private Optional<String> danger(Seen now) {

@@ -210,6 +210,12 @@ public enum Setting {
             null,
             "a-long-random-text",
             "What calls of /api that change something bring as bearer token; if not set, it is made once, in management.token beside the audit database."),
+    MANAGEMENT_ALLOW_ORIGINS(
+            "walroute.management.allow-origins",
+            Kind.ORIGINS,
+            null,
+            "http://localhost:8080",
+            "Other web pages' origins that may use Jolokia and /api, as that of a Hawtio; without the token they only look."),
     REDRIVE_SCHEDULE(
             "walroute.redrive.<sink>.schedule",
             Kind.SCHEDULE,

@@ -184,6 +184,11 @@ public final class Settings {
         return get(Setting.MANAGEMENT_HOST, String.class);
     }
 
+    @SuppressWarnings("unchecked")
+    public List<String> managementAllowOrigins() {
+        return find(Setting.MANAGEMENT_ALLOW_ORIGINS, List.class).orElse(List.of());
+    }
+
     /** Empty: {@link #managementTokenFile()} holds it. */
     public Optional<String> managementToken() {
         return find(Setting.MANAGEMENT_TOKEN, String.class);

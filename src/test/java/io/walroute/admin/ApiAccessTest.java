@@ -9,7 +9,9 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Base64;
 import java.util.Optional;
+import java.util.Set;
 import org.junit.jupiter.api.DisplayNameGeneration;
 import org.junit.jupiter.api.DisplayNameGenerator.ReplaceUnderscores;
 import org.junit.jupiter.api.Test;
@@ -25,8 +27,10 @@ class ApiAccessTest {
     private static final String RIGHT = "Bearer " + TOKEN;
     private static final String JSON = "application/json";
 
-    private final ApiAccess local = new ApiAccess(true, "127.0.0.1", Optional.of(ManagementToken.ofSetting(TOKEN)));
-    private final ApiAccess open = new ApiAccess(false, "0.0.0.0", Optional.of(ManagementToken.ofSetting(TOKEN)));
+    private final ApiAccess local =
+            new ApiAccess(true, "127.0.0.1", Optional.of(ManagementToken.ofSetting(TOKEN)), Set.of());
+    private final ApiAccess open =
+            new ApiAccess(false, "0.0.0.0", Optional.of(ManagementToken.ofSetting(TOKEN)), Set.of());
 
     @TempDir
     Path folder;
@@ -78,7 +82,7 @@ class ApiAccessTest {
 
     @Test
     void without_a_token_nobody_has_it() {
-        var none = new ApiAccess(true, "127.0.0.1", Optional.empty());
+        var none = new ApiAccess(true, "127.0.0.1", Optional.empty(), Set.of());
         assertThat(status(none.check(post("Bearer ", JSON)))).isEqualTo(401);
         assertThat(status(none.check(post("Bearer null", JSON)))).isEqualTo(401);
     }
@@ -114,6 +118,59 @@ class ApiAccessTest {
     void pages_of_other_sites_may_not_even_with_the_token(String origin, String site, int status) {
         var call = new Call(true, "127.0.0.1", "127.0.0.1:9876", origin, site, RIGHT, JSON);
         assertThat(status(local.check(call))).isEqualTo(status);
+    }
+
+    @Test
+    void the_page_of_an_allowed_origin_may_look_and_with_the_token_change_and_no_other_page() {
+        var hawtio = new ApiAccess(
+                true, "127.0.0.1", Optional.of(ManagementToken.ofSetting(TOKEN)), Set.of("http://localhost:8080"));
+        for (String site : new String[] {null, "same-origin", "cross-site"}) {
+            assertThat(status(hawtio.checkOrigin(page("http://localhost:8080", site, null))))
+                    .isEqualTo(200);
+            assertThat(status(hawtio.check(page("http://localhost:8080", site, null))))
+                    .isEqualTo(401);
+            assertThat(status(hawtio.check(page("http://localhost:8080", site, RIGHT))))
+                    .isEqualTo(200);
+            assertThat(status(hawtio.check(page("http://localhost:8081", site, RIGHT))))
+                    .isEqualTo(403);
+        }
+        assertThat(hawtio.checkOrigin(page("http://localhost:80", null, null))
+                        .orElseThrow()
+                        .message())
+                .contains("walroute.management.allow-origins");
+    }
+
+    private static Call page(String origin, String site, String authorization) {
+        return new Call(true, "127.0.0.1", "127.0.0.1:9876", origin, site, authorization, JSON);
+    }
+
+    private static String basic(String pair) {
+        return "Basic " + Base64.getEncoder().encodeToString(pair.getBytes(java.nio.charset.StandardCharsets.UTF_8));
+    }
+
+    @Test
+    void the_token_may_come_as_the_password_of_any_user() {
+        assertThat(status(local.check(post(basic("hawtio:" + TOKEN), JSON)))).isEqualTo(200);
+        assertThat(status(open.check(get("walroute.example.com", basic(":" + TOKEN)))))
+                .isEqualTo(200);
+        for (String wrong : new String[] {
+            basic(TOKEN), basic(TOKEN + ":"), basic("hawtio:" + TOKEN + "x"), basic("a:b:" + TOKEN), "Basic =", "Basic"
+        }) {
+            assertThat(status(local.check(post(wrong, JSON)))).as(wrong).isEqualTo(401);
+        }
+    }
+
+    @Test
+    void a_caller_with_the_token_may_change_fifty_things_at_once_and_then_ten_a_second() {
+        for (int i = 0; i < 50; i++) {
+            assertThat(status(local.check(post(RIGHT, JSON)))).isEqualTo(200);
+        }
+        int let = 0;
+        while (let < 1_000 && status(local.check(post(RIGHT, JSON))) == 200) {
+            let++;
+        }
+        assertThat(let).as("more at once").isLessThan(1_000);
+        assertThat(status(local.check(get("localhost", null)))).as("a look").isEqualTo(200);
     }
 
     @ParameterizedTest

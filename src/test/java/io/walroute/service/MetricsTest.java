@@ -152,6 +152,37 @@ class MetricsTest {
     }
 
     @Test
+    void backfills_are_counted() throws Exception {
+        rig.startReady();
+        rig.db.execute("INSERT INTO listings(id) SELECT g FROM generate_series(1, 30) g");
+        await().atMost(Duration.ofSeconds(30)).until(() -> value("walroute_delivered_total", "sink=\"cache\"") == 30);
+        assertThat(value("walroute_backfill_rows_total", "")).isZero();
+        assertThat(walroute("backfill", "--table", "listings"))
+                .as(rig.cli.err())
+                .isZero();
+        await().atMost(Duration.ofSeconds(30))
+                .until(() -> value("walroute_backfill_rows_total", "") == 30
+                        && value("walroute_backfill_rows_left", "") == 0);
+    }
+
+    @Test
+    void dashboard_and_alerts_name_only_meters_that_exist() throws Exception {
+        Set<String> named = new TreeSet<>();
+        for (String file : Set.of("docker/grafana/dashboards/walroute.json", "docker/alerts.yml")) {
+            String text = Files.readString(Path.of(file));
+            if (file.endsWith(".json")) {
+                assertThat(ServiceRig.JSON.readTree(text).path("panels")).isNotEmpty();
+            }
+            Matcher name = Pattern.compile("walroute_\\w+").matcher(text);
+            while (name.find()) {
+                named.add(name.group().replaceFirst("(?<=_seconds)_(bucket|count|sum|max)$", ""));
+            }
+        }
+        assertThat(named).contains("walroute_streaming");
+        assertThat(documented()).containsAll(named);
+    }
+
+    @Test
     void failures_are_told_by_sink_and_kind() throws Exception {
         rig.receiver.otherwise(Receiver.Answer.status(500));
         rig.startReady();

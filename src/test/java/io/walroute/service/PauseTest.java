@@ -194,6 +194,42 @@ class PauseTest {
     }
 
     @Test
+    void hawtio_sees_what_it_shows_and_changes_only_with_the_token_as_password() throws Exception {
+        String bean = "io.walroute:type=Service,slot=" + rig.slot;
+        String token = Files.readString(rig.folder.resolve("management.token")).strip();
+        String basic = "Basic "
+                + java.util.Base64.getEncoder()
+                        .encodeToString(("hawtio:" + token).getBytes(java.nio.charset.StandardCharsets.US_ASCII));
+        String health = ServiceRig.JSON
+                .readTree(rig.management("/observe/jolokia/search/org.apache.camel:type=health,*")
+                        .body())
+                .at("/value/0")
+                .asText();
+
+        assertThat(jolokia(exec(health, "details()")).body()).contains("\"status\":200", "wal-budget");
+        assertThat(jolokia(exec(health, "disableById(java.lang.String)", "wal"), "Authorization", basic)
+                        .body())
+                .contains("\"status\":403");
+        assertThat(jolokia(exec(bean, "get", "/status")).body()).contains("\"status\":200", rig.slot);
+        assertThat(jolokia(exec(bean, "post", "/source/pause", "")).statusCode())
+                .isEqualTo(401);
+        assertThat(jolokia(exec(bean, "post", "/routes/hook/pause", ""), "Authorization", basic)
+                        .body())
+                .contains("\"status\":200", "Paused");
+        assertThat(jolokia(exec(bean, "discard", "hook", ""), "Authorization", basic)
+                        .body())
+                .contains("discard needs a reason");
+        assertThat(jolokia(exec(bean, "post", "/nothing", ""), "Authorization", basic)
+                        .body())
+                .contains("is no call of this version");
+    }
+
+    private static String exec(String bean, String operation, String... arguments) throws Exception {
+        return ServiceRig.JSON.writeValueAsString(
+                java.util.Map.of("type", "exec", "mbean", bean, "operation", operation, "arguments", arguments));
+    }
+
+    @Test
     void wrong_tokens_by_the_dozen_are_slowed_down() throws Exception {
         int status = 401;
         for (int i = 0; i < 40 && status == 401; i++) {

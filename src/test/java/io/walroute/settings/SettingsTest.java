@@ -58,6 +58,7 @@ class SettingsTest {
         assertThat(settings.notifyKeep()).isEqualTo(Duration.ofHours(1));
         assertThat(settings.notifyAllowOrigins()).isEmpty();
         assertThat(settings.managementHost()).isEqualTo("127.0.0.1");
+        assertThat(settings.managementAllowOrigins()).isEmpty();
         assertThat(settings.routes()).isEqualTo(home.resolve("routes"));
         assertThat(settings.logFormat()).isEqualTo(LogFormat.TEXT);
         assertThat(settings.snapshot()).isEqualTo(SnapshotMode.NONE);
@@ -128,6 +129,12 @@ class SettingsTest {
                 "walroute.notify.allow-origins",
                 "https://a, http://b:1",
                 "WALROUTE_NOTIFY_ALLOW_ORIGINS");
+        change(
+                all,
+                Setting.MANAGEMENT_ALLOW_ORIGINS,
+                "walroute.management.allow-origins",
+                "http://localhost:8080",
+                "WALROUTE_MANAGEMENT_ALLOW_ORIGINS");
         change(all, Setting.MANAGEMENT_HOST, "walroute.management.host", "0.0.0.0", "WALROUTE_MANAGEMENT_HOST");
         change(
                 all,
@@ -208,6 +215,7 @@ class SettingsTest {
         assertThat(settings.notifyKeep()).isEqualTo(Duration.ofDays(2));
         assertThat(settings.notifyAllowOrigins()).containsExactly("https://a", "http://b:1");
         assertThat(settings.managementHost()).isEqualTo("0.0.0.0");
+        assertThat(settings.managementAllowOrigins()).containsExactly("http://localhost:8080");
         assertThat(settings.managementToken()).contains("0123456789abcdef");
         assertThat(settings.managementTokenFile()).isEqualTo(settings.home().resolve("data/management.token"));
         assertThat(settings.redriveSchedules()).isEqualTo(Map.of("write-backs", "1s, 2m,..."));
