@@ -84,6 +84,35 @@ final class RowCache {
     }
 
     /**
+     * Gives up what the cache has of a row that this change never reached: the entry is stale, and a later change without all
+     * columns must not be completed from it. The change itself may still come.
+     *
+     * @return whether anything older than the change was given up
+     */
+    CompletableFuture<Boolean> forget(ChangeEvent event, String prefix) {
+        if (event.operation() == Operation.TRUNCATE || event.key() == null) {
+            // After a truncation each row begins with an INSERT, which has all columns.
+            return CompletableFuture.completedFuture(false);
+        }
+        var change = new RowChange(event, new Keeping(prefix, null, null));
+        return this.<Long>run(
+                        Script.FORGET,
+                        ScriptOutputType.INTEGER,
+                        change.keys,
+                        change.version,
+                        change.table,
+                        justBefore(event.version()))
+                .thenApply(count -> count > 0);
+    }
+
+    private static byte[] justBefore(Version version) {
+        return bytes((version.position() > 0
+                        ? new Version(version.epoch(), version.lsn(), version.position() - 1)
+                        : new Version(version.epoch(), new Lsn(version.lsn().value() - 1), Integer.MAX_VALUE))
+                .toText());
+    }
+
+    /**
      * Drops what is kept of deletions, expiring rows and truncations up to and including this version.
      *
      * @return how many were dropped
@@ -137,8 +166,7 @@ final class RowCache {
     /** What is left of a removed entry is a version that is older than all that a row may still come with. */
     private record Prune(byte[] table, int keyColumns, Version before) {
         byte[] left() {
-            var lsn = new Lsn(before.lsn().value() - 1);
-            return bytes(new Version(before.epoch(), lsn, Integer.MAX_VALUE).toText());
+            return justBefore(before);
         }
 
         boolean isMeant(byte[] entry) {

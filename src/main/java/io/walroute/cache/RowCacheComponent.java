@@ -144,6 +144,13 @@ public class RowCacheComponent extends DefaultComponent {
                 .whenComplete((outcome, failure) -> meters.count(outcome, failure));
     }
 
+    CompletableFuture<Boolean> forget(ChangeEvent event, String prefix) {
+        RowCache running = cache;
+        return running == null
+                ? CompletableFuture.failedFuture(new RowCacheException("The row cache is stopped", null))
+                : circuit.call(() -> running.forget(event, prefix));
+    }
+
     /** Why Redis can't be used now, in one line without password; empty if, as far as known, it can. */
     public Optional<String> problem() {
         RedisPipeline running = redis;

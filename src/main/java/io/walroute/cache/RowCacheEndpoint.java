@@ -29,6 +29,12 @@ public class RowCacheEndpoint extends DefaultEndpoint {
     @UriParam(description = "How long entries stay, in place of the time from the settings; as 10m or PT10M")
     private Duration ttl;
 
+    @UriParam(
+            defaultValue = "false",
+            description =
+                    "The change will not come, or not in its turn: what the cache has of its row before is given up")
+    private boolean forget;
+
     public RowCacheEndpoint(String uri, String name, RowCacheComponent component) {
         super(uri, component);
         this.name = name;
@@ -70,5 +76,13 @@ public class RowCacheEndpoint extends DefaultEndpoint {
             throw new IllegalArgumentException("ttl=" + ttl + " keeps nothing. Write 1ms or more, or leave it out.");
         }
         this.ttl = ttl;
+    }
+
+    public boolean isForget() {
+        return forget;
+    }
+
+    public void setForget(boolean forget) {
+        this.forget = forget;
     }
 }

@@ -5,6 +5,7 @@ import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.OffsetDateTime;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import org.apache.camel.AsyncCallback;
 import org.apache.camel.Exchange;
@@ -24,7 +25,11 @@ final class RowCacheProducer extends DefaultAsyncProducer {
         try {
             var event = exchange.getMessage().getMandatoryBody(ChangeEvent.class);
             var expiresAt = expiresAt(exchange.getMessage().getHeader(RowCacheHeaders.EXPIRES_AT));
-            endpoint.getComponent().apply(event, keeping(event, expiresAt)).whenComplete((outcome, failure) -> {
+            var keeping = keeping(event, expiresAt);
+            CompletableFuture<?> done = endpoint.isForget()
+                    ? endpoint.getComponent().forget(event, keeping.prefix())
+                    : endpoint.getComponent().apply(event, keeping);
+            done.whenComplete((outcome, failure) -> {
                 if (failure != null) {
                     exchange.setException(failure instanceof CompletionException ? failure.getCause() : failure);
                 }

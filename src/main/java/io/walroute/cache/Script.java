@@ -14,7 +14,8 @@ enum Script {
     TRUNCATE,
     SWEEP,
     PURGE,
-    PRUNE;
+    PRUNE,
+    FORGET;
 
     private final byte[] source;
     private final String sha;

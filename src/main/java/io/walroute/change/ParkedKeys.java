@@ -10,7 +10,8 @@ import java.util.function.Consumer;
 @FunctionalInterface
 public interface ParkedKeys {
     /**
-     * Hands out the keys with parked deliveries (dead ones don't count: they let their followers go on), each in the form of
+     * Hands out the keys with parked deliveries (dead ones don't count once their sink knows: they let
+     * their followers go on), each in the form of
      * {@link #key(String, String, String)}; of a delivery that changes a key, both. A key may come twice. Blocks.
      *
      * @param sink the lane's name

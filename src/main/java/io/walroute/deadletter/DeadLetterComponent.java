@@ -194,6 +194,7 @@ public final class DeadLetterComponent extends DefaultComponent {
     public Map<Long, String> discard(List<Long> ids) throws SQLException {
         Map<Long, String> gone = letters.discard(ids, this::isInFlight);
         gone.values().forEach(meters::discarded);
+        consumers.values().forEach(DeadLetterConsumer::tellSoon);
         countSoon();
         return gone;
     }
@@ -219,6 +220,12 @@ public final class DeadLetterComponent extends DefaultComponent {
         return sinkProblem.apply(sink).isPresent();
     }
 
+    /** Whether it is told of dead changes, so that their followers wait until it was. */
+    boolean isTold(String sink) {
+        DeadLetterConsumer consumer = consumers.get(sink);
+        return consumer != null && consumer.tells();
+    }
+
     void started(String sink, DeadLetterConsumer consumer) {
         meters.expect(sink);
         failureCounts.expect(sink);
@@ -240,6 +247,10 @@ public final class DeadLetterComponent extends DefaultComponent {
     void buried(String sink, ChangeEvent event, String route) {
         meters.redriven(sink, DeadLetters.Outcome.DEAD);
         failures.dead(sink, event, route);
+        DeadLetterConsumer consumer = consumers.get(sink);
+        if (consumer != null) {
+            consumer.tellSoon();
+        }
         countSoon();
     }
 

@@ -51,6 +51,8 @@ final class DeadLetterConsumer extends DefaultConsumer {
     private final String sink;
     private final Schedule schedule;
     private final Duration pause;
+    /** Null if the sink needn't know what it never gets. */
+    private final Telling telling;
 
     private final Set<Long> inFlight = ConcurrentHashMap.newKeySet(); // others look, only the thread changes it
     private RedriveQueue queue = new RedriveQueue(Instant.MIN, Set.of());
@@ -61,20 +63,29 @@ final class DeadLetterConsumer extends DefaultConsumer {
     private Instant pausedUntil = Instant.MIN;
     private long nextPollNanos = System.nanoTime();
     private boolean wasAway;
+    private boolean isTelling;
     private ScheduledExecutorService thread;
 
-    DeadLetterConsumer(DeadLetterEndpoint endpoint, DeadLetterComponent component, Processor processor) {
+    DeadLetterConsumer(DeadLetterEndpoint endpoint, DeadLetterComponent component, Processor processor)
+            throws Exception {
         super(endpoint, processor);
         this.endpoint = endpoint;
         this.component = component;
         sink = endpoint.getSink();
         schedule = component.setSchedule(sink, endpoint.plan());
         pause = schedule.pollEvery(Duration.ofMillis(endpoint.getDelay()));
+        telling = endpoint.getDeadUri() == null
+                ? null
+                : new Telling(endpoint.getCamelContext(), component, sink, endpoint.getDeadUri());
     }
 
     @Override
     protected void doStart() throws Exception {
         super.doStart();
+        component.letters().tellOfDead(sink, tells());
+        if (telling != null) {
+            telling.start();
+        }
         thread = endpoint.getCamelContext()
                 .getExecutorServiceManager()
                 .newSingleThreadScheduledExecutor(this, endpoint.getEndpointUri());
@@ -89,6 +100,9 @@ final class DeadLetterConsumer extends DefaultConsumer {
         component.stopped(sink, this);
         if (thread != null) {
             endpoint.getCamelContext().getExecutorServiceManager().shutdownNow(thread);
+        }
+        if (telling != null) {
+            telling.stop();
         }
         super.doStop();
     }
@@ -130,10 +144,37 @@ final class DeadLetterConsumer extends DefaultConsumer {
     private void poll() {
         nextPollNanos = System.nanoTime() + pause.toNanos();
         if (mayWork()) {
+            tell();
             if (queuedUpTo == null || queue.isExhausted()) {
                 refill();
             }
             dispatch();
+        }
+    }
+
+    boolean tells() {
+        return telling != null;
+    }
+
+    /** Something may have become dead or been discarded. From any thread. */
+    void tellSoon() {
+        if (tells()) {
+            onThread(this::tell);
+        }
+    }
+
+    private void tell() {
+        if (tells() && !isTelling && mayWork()) {
+            isTelling = true;
+            telling.tell(round -> onThread(() -> told(round)));
+        }
+    }
+
+    private void told(Telling.Round round) {
+        isTelling = false;
+        if (round == Telling.Round.TOLD) {
+            tell();
+            poll(); // what waited behind them
         }
     }
 
@@ -300,6 +341,9 @@ final class DeadLetterConsumer extends DefaultConsumer {
         inFlight.remove(parked.id());
         queue.finish(parked.id(), outcome == Outcome.DELIVERED || outcome == Outcome.DEAD);
         component.redriven(sink, outcome, taken.event(), getRouteId());
+        if (outcome == Outcome.DEAD) {
+            tell();
+        }
         switch (outcome) {
             case DELIVERED -> allowed = Math.min(endpoint.getConcurrency(), allowed * 2);
             case FAILED, DEAD -> allowed = Math.max(1, allowed / 2);

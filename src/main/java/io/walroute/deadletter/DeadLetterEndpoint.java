@@ -49,6 +49,13 @@ public final class DeadLetterEndpoint extends DefaultEndpoint {
     @UriParam(label = "consumer", defaultValue = "64", description = "How many are sent again at a time, at most")
     private int concurrency = 64;
 
+    @UriParam(
+            label = "consumer",
+            description =
+                    "Where a change is sent when it is dead or discarded, before others of its key go on: to a sink"
+                            + " that has to know what it never gets, as row-cache:redis?forget=true. Tried until it succeeds")
+    private String deadUri;
+
     private final DeadLetterComponent component;
 
     DeadLetterEndpoint(String uri, DeadLetterComponent component, String sink) {
@@ -134,5 +141,13 @@ public final class DeadLetterEndpoint extends DefaultEndpoint {
 
     public void setConcurrency(int concurrency) {
         this.concurrency = concurrency;
+    }
+
+    public String getDeadUri() {
+        return deadUri;
+    }
+
+    public void setDeadUri(String deadUri) {
+        this.deadUri = deadUri;
     }
 }

@@ -64,7 +64,9 @@ final class DeadLetterProducer extends DefaultAsyncProducer {
                         write,
                         () -> {
                             if (dead) {
-                                exchange.setProperty(ChangeProperties.DEAD, Boolean.TRUE);
+                                exchange.setProperty(
+                                        component.isTold(sink) ? ChangeProperties.PARKED : ChangeProperties.DEAD,
+                                        Boolean.TRUE);
                                 component.buried(sink, event, failure.route());
                             } else {
                                 exchange.setProperty(ChangeProperties.PARKED, Boolean.TRUE);

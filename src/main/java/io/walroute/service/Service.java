@@ -251,7 +251,7 @@ public final class Service implements AutoCloseable {
                         .equals(settings.databaseUrl().jdbcUrl())) {
             return "";
         }
-        return "public.audit_log,public.audit_key_changes,public.dead_letters,public.frames,public.walroute_meta,public.replays,"
+        return "public.audit_log,public.audit_key_changes,public.dead_letters,public.dead_letter_notices,public.frames,public.walroute_meta,public.replays,"
                 + BackfillLog.TABLE + "," + SlotLog.TABLES + "," + SkipLog.TABLE;
     }
 

@@ -366,6 +366,61 @@ class RowCacheTest {
     }
 
     @Test
+    void a_half_row_is_not_completed_from_an_entry_that_a_change_in_between_never_reached() {
+        it.apply(bigRow(1, 42, "a", "old"));
+        database.put(42L, columns("id", 42L, "name", "c", "big", "new"));
+
+        assertThat(await(it.cache.forget(bigRow(2, 42, "b", "new"), ""))).isTrue();
+        assertThat(get("items:42")).isNull();
+        it.apply(half(3, 42, "c").build());
+
+        assertThat(get("items:42")).isEqualTo(entry(3, "\"id\":42,\"name\":\"c\",\"big\":\"new\""));
+    }
+
+    @Test
+    void a_change_that_was_given_up_may_still_come_but_none_before_it() {
+        it.apply(insert(1, 42, "a"));
+        await(it.cache.forget(update(3, 42, "c"), ""));
+
+        assertThat(it.apply(update(2, 42, "b"))).isEqualTo(Outcome.OLDER);
+        assertThat(it.apply(update(3, 42, "c"))).isEqualTo(Outcome.WRITTEN);
+        assertThat(get("items:42")).isEqualTo(entry(3, "\"id\":42,\"name\":\"c\""));
+    }
+
+    @Test
+    void giving_up_a_change_leaves_what_is_newer_and_what_others_keep_alone() {
+        it.apply(insert(2, 42, "a"));
+        it.redis.set("items:43", "theirs");
+        it.redis.lpush("items:44", "theirs");
+
+        assertThat(await(it.cache.forget(update(1, 42, "older"), ""))).isFalse();
+        assertThat(await(it.cache.forget(update(2, 42, "the same"), ""))).isFalse();
+        await(it.cache.forget(update(3, 43, "a"), ""));
+        await(it.cache.forget(update(3, 44, "a"), ""));
+
+        assertThat(get("items:42")).isEqualTo(entry(2, "\"id\":42,\"name\":\"a\""));
+        assertThat(get("items:43")).isEqualTo("theirs");
+        assertThat(it.redis.type("items:44")).isEqualTo("list");
+    }
+
+    @Test
+    void giving_up_a_changed_key_gives_up_both_entries() {
+        it.apply(insert(1, 42, "a"));
+        it.apply(insert(2, 43, "b"));
+
+        assertThat(await(it.cache.forget(moved(3, 42, 43, "a"), ""))).isTrue();
+
+        assertThat(it.redis.keys("items:*")).isEmpty();
+    }
+
+    private static ChangeEvent bigRow(long lsn, long id, String name, String big) {
+        return Change.of(Operation.UPDATE, "items", lsn)
+                .key("id", id)
+                .newRow(columns("id", id, "name", name, "big", big))
+                .build();
+    }
+
+    @Test
     void a_half_row_is_completed_anew_when_its_entry_changes_meanwhile() {
         it.apply(whole(1, 1, "a", "B1"));
         try (var other = new TestCache(Redis.shared())) {

@@ -1,6 +1,11 @@
 package io.walroute.faults;
 
 import static io.walroute.faults.Moment.ALL_DELIVERED;
+import static io.walroute.faults.Moment.BACKFILL_BEGINS;
+import static io.walroute.faults.Moment.BACKFILL_BETWEEN_CHUNKS;
+import static io.walroute.faults.Moment.BACKFILL_IN_LANE;
+import static io.walroute.faults.Moment.BACKFILL_NOT_ENDED;
+import static io.walroute.faults.Moment.BACKFILL_NOT_RECORDED;
 import static io.walroute.faults.Moment.BEFORE_DISPATCH;
 import static io.walroute.faults.Moment.CACHE_NOT_DELIVERED;
 import static io.walroute.faults.Moment.DURING_DRAIN;
@@ -34,12 +39,32 @@ record Cell(Fault fault, Moment moment) {
 
     /** Under load everything; what ends the process or the stream at every moment; what breaks a sink where that matters. */
     boolean isRun() {
-        return moment == RANDOM_LOAD || moments(fault).contains(moment);
+        return moment == RANDOM_LOAD
+                || moments(fault).contains(moment)
+                || backfillMoments(fault).contains(moment);
+    }
+
+    private static Set<Moment> backfillMoments(Fault fault) {
+        return switch (fault) {
+            case KILL_9 ->
+                EnumSet.of(
+                        BACKFILL_BEGINS,
+                        BACKFILL_IN_LANE,
+                        BACKFILL_NOT_RECORDED,
+                        BACKFILL_BETWEEN_CHUNKS,
+                        BACKFILL_NOT_ENDED);
+            case SIGTERM -> EnumSet.of(BACKFILL_IN_LANE, BACKFILL_BETWEEN_CHUNKS);
+            case WALSENDER_TERMINATED -> EnumSet.of(BACKFILL_IN_LANE);
+            case POSTGRES_CRASH -> EnumSet.of(BACKFILL_BEGINS, BACKFILL_BETWEEN_CHUNKS);
+            case REDIS_KILLED -> EnumSet.of(BACKFILL_BETWEEN_CHUNKS, BACKFILL_NOT_ENDED);
+            case REDIS_PAUSED -> EnumSet.of(BACKFILL_BETWEEN_CHUNKS);
+            default -> EnumSet.noneOf(Moment.class);
+        };
     }
 
     private static Set<Moment> moments(Fault fault) {
         return switch (fault) {
-            case KILL_9, WALSENDER_TERMINATED, POSTGRES_CRASH -> EnumSet.allOf(Moment.class);
+            case KILL_9, WALSENDER_TERMINATED, POSTGRES_CRASH -> EnumSet.copyOf(Moment.all(false));
             case SIGTERM ->
                 EnumSet.of(
                         WEBHOOK_NOT_DELIVERED,

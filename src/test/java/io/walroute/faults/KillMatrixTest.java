@@ -58,7 +58,7 @@ class KillMatrixTest {
         long begun = System.nanoTime();
         System.out.println("Kill matrix, " + cell.title() + ", seed " + seed);
         try {
-            world.begin(seed, Set.of(cell.fault()));
+            world.begin(seed, Set.of(cell.fault()), cell.moment().oldRows());
             world.workload.mixed(20);
             cell.moment().arrange(world);
             cell.fault().strike(world);

@@ -3,8 +3,10 @@ package io.walroute.faults;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
+import java.util.stream.Stream;
 
 /** The matrix's results as a table of the README, between two marks. */
 final class MatrixTable {
@@ -36,14 +38,27 @@ final class MatrixTable {
 
     /** Empty: not run. */
     static String markdown(Function<Cell, String> figures) {
-        var text = new StringBuilder("| lost / reordered / repeated |");
-        for (Moment moment : Moment.values()) {
+        return markdown("lost / reordered / repeated", List.of(Fault.values()), Moment.all(false), figures)
+                + "\nWhile a backfill goes on beside the stream, of tables with rows that only it knows:\n\n"
+                + markdown("during a backfill", faultsOfBackfill(), Moment.all(true), figures);
+    }
+
+    private static List<Fault> faultsOfBackfill() {
+        return Stream.of(Fault.values())
+                .filter(fault -> Moment.all(true).stream().anyMatch(moment -> new Cell(fault, moment).isRun()))
+                .toList();
+    }
+
+    private static String markdown(
+            String corner, List<Fault> faults, List<Moment> moments, Function<Cell, String> figures) {
+        var text = new StringBuilder("| " + corner + " |");
+        for (Moment moment : moments) {
             text.append(' ').append(moment.title).append(" |");
         }
-        text.append("\n|---|").append("---|".repeat(Moment.values().length)).append('\n');
-        for (Fault fault : Fault.values()) {
+        text.append("\n|---|").append("---|".repeat(moments.size())).append('\n');
+        for (Fault fault : faults) {
             text.append("| ").append(fault.title).append(" |");
-            for (Moment moment : Moment.values()) {
+            for (Moment moment : moments) {
                 String said = figures.apply(new Cell(fault, moment));
                 text.append(said.isEmpty() ? " |" : " " + said + " |");
             }
@@ -63,11 +78,19 @@ final class MatrixTable {
     /** What a README says of a cell. */
     static String figures(String readme, Cell cell) {
         String table = readme.substring(readme.indexOf(BEGIN), readme.indexOf(END));
-        return table.lines()
-                .filter(line -> line.startsWith("| " + cell.fault().title + " |"))
-                .map(line -> line.split("\\|", -1)[cell.moment().ordinal() + 2].strip())
-                .findFirst()
-                .orElse("");
+        int column = 0;
+        for (String line : table.lines().toList()) {
+            List<String> columns =
+                    Stream.of(line.split("\\|", -1)).map(String::strip).toList();
+            if (columns.contains(cell.moment().title)) {
+                column = columns.indexOf(cell.moment().title);
+            } else if (line.isBlank()) {
+                column = 0;
+            } else if (column > 0 && columns.get(1).equals(cell.fault().title)) {
+                return columns.get(column);
+            }
+        }
+        return "";
     }
 
     static void write(Path readme, Map<Cell, Row> rows) throws IOException {

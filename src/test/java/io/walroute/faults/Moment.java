@@ -1,11 +1,14 @@
 package io.walroute.faults;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 
 /** When it breaks. {@link #arrange} returns at that moment, {@link #release} lets go of what was held for it. */
 enum Moment {
@@ -137,17 +140,108 @@ enum Moment {
             int before = world.ledger.count();
             until("the redrive is under way", () -> world.ledger.count() > before);
         }
+    },
+    BACKFILL_BEGINS("a backfill begins", true) {
+        @Override
+        void arrange(World world) throws Exception {
+            beginBackfill(world);
+        }
+    },
+    BACKFILL_IN_LANE("its rows are in the cache's lane", true) {
+        @Override
+        void arrange(World world) throws Exception {
+            beginBackfill(world);
+            until("some rows are recorded", () -> rowsRecorded(world) > 0);
+            world.toRedis.blackHole();
+            until("others are in the lane", () -> world.held("cache") > 50);
+        }
+    },
+    BACKFILL_NOT_RECORDED("its rows are delivered, its position isn't recorded", true) {
+        @Override
+        void arrange(World world) throws Exception {
+            world.inAudit(REFUSE + "BEFORE UPDATE OF last_key ON backfills" + REFUSED);
+            beginBackfill(world);
+            until("a position is refused", () -> world.service.log().contains("is tried again"));
+        }
+    },
+    BACKFILL_BETWEEN_CHUNKS("between two chunks", true) {
+        @Override
+        void arrange(World world) throws Exception {
+            beginBackfill(world);
+            until("some rows are recorded", () -> rowsRecorded(world) > 0);
+            long before = rowsRecorded(world);
+            until("some more are recorded", () -> rowsRecorded(world) > before);
+        }
+    },
+    BACKFILL_NOT_ENDED("all is delivered, its end isn't recorded", true) {
+        @Override
+        void arrange(World world) throws Exception {
+            world.inAudit(REFUSE + "BEFORE UPDATE OF state ON backfills WHEN NEW.state = 'DONE'" + REFUSED);
+            beginBackfill(world);
+            until("an end is refused", () -> world.service.log().contains("is tried again"));
+        }
     };
 
+    private static final String REFUSE = "CREATE TRIGGER refuse ";
+    private static final String REFUSED = " BEGIN SELECT RAISE(ABORT, 'refused'); END";
+    private static final int BACKFILL_RATE = 200;
+
     final String title;
+    /** Whether a backfill is under way then: it fills the cache with rows that only it knows, beside the random load. */
+    final boolean ofBackfill;
 
     Moment(String title) {
+        this(title, false);
+    }
+
+    Moment(String title, boolean ofBackfill) {
         this.title = title;
+        this.ofBackfill = ofBackfill;
+    }
+
+    /** How many rows each table has that no change tells of. */
+    int oldRows() {
+        return ofBackfill ? 3 * BACKFILL_RATE : 0;
+    }
+
+    /** The moments of the stream, or those of a backfill. */
+    static List<Moment> all(boolean ofBackfill) {
+        return Stream.of(values())
+                .filter(moment -> moment.ofBackfill == ofBackfill)
+                .toList();
     }
 
     abstract void arrange(World world) throws Exception;
 
-    void release(World world) throws Exception {}
+    void release(World world) throws Exception {
+        if (ofBackfill) {
+            world.inAudit("DROP TRIGGER IF EXISTS refuse");
+            world.heal();
+            if (!world.service.isAlive()) {
+                world.startService();
+            }
+            awaitBackfill(world);
+            world.workload.stop();
+        }
+    }
+
+    private static void beginBackfill(World world) throws Exception {
+        world.workload.start(100);
+        until("changes flow", () -> world.auditCount("audit_log") > 100);
+        world.backfill(BACKFILL_RATE);
+    }
+
+    private static long rowsRecorded(World world) {
+        return world.auditNumber("SELECT sum(rows_done) FROM backfills");
+    }
+
+    /** It goes on by itself. */
+    private static void awaitBackfill(World world) {
+        await("the backfill ends")
+                .atMost(Duration.ofSeconds(120))
+                .until(() -> world.auditCount("backfills WHERE state IN ('QUEUED', 'RUNNING')") == 0);
+        assertThat(world.auditCount("backfills WHERE state = 'DONE'")).isEqualTo(Workload.TABLES.size());
+    }
 
     private static long changes(World world) throws SQLException {
         return Long.parseLong(world.query("SELECT count(*) FROM f_log"));

@@ -37,7 +37,7 @@ class OracleChecksTest {
     @BeforeEach
     void a_right_world() throws Exception {
         try (Connection c = db.connect()) {
-            Workload.create(c);
+            Workload.create(c, 0);
         }
         db.execute(
                 "SELECT pg_create_logical_replication_slot('oracle_" + db.name() + "', 'pgoutput')",

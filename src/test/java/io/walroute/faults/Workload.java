@@ -24,21 +24,32 @@ final class Workload {
 
     private static final int WRITERS = 4;
     private static final int KEYS = 16;
+    /** Rows that are older than the slot have their keys from here on. */
+    private static final int FIRST_OLD = 100;
+
+    private static final int CHANGED_IN_ONE = 30;
 
     private final String jdbcUrl;
     private final long seed;
+    private final int oldRows;
     private final AtomicBoolean running = new AtomicBoolean();
     private final List<Thread> writers = new ArrayList<>();
     private final List<Connection> open = new ArrayList<>();
     private int bursts;
 
-    Workload(String jdbcUrl, long seed) {
+    /** @param oldRows as many as {@link #create} put into each table; their rows are changed too, and no table is truncated */
+    Workload(String jdbcUrl, long seed, int oldRows) {
         this.jdbcUrl = jdbcUrl;
         this.seed = seed;
+        this.oldRows = oldRows;
     }
 
-    /** Tables, triggers and the publication. */
-    static void create(Connection c) throws SQLException {
+    /**
+     * Tables, triggers and the publication.
+     *
+     * @param oldRows how many rows each table has already, of which no trigger and no slot knows
+     */
+    static void create(Connection c, int oldRows) throws SQLException {
         try (var s = c.createStatement()) {
             s.execute("CREATE SEQUENCE f_n");
             s.execute(
@@ -63,6 +74,12 @@ final class Workload {
             s.execute("CREATE TRIGGER a AFTER INSERT ON " + BIG
                     + " REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION f_note_all()");
             s.execute("CREATE PUBLICATION grails_publication FOR TABLE " + String.join(", ", TABLES) + ", " + BIG);
+            s.execute("SET session_replication_role = replica");
+            for (String table : TABLES) {
+                s.execute(
+                        "INSERT INTO " + table + " SELECT g, -g, repeat('o', CASE WHEN g % 3 = 0 THEN 3000 ELSE 3 END)"
+                                + " FROM generate_series(" + FIRST_OLD + ", " + (FIRST_OLD + oldRows - 1) + ") g");
+            }
         }
     }
 
@@ -76,11 +93,18 @@ final class Workload {
         long pause = TimeUnit.SECONDS.toNanos(1) * WRITERS / perSecond;
         for (int w = 0; w < WRITERS; w++) {
             var random = new Random(seed * 31 + ++bursts);
-            var thread = new Thread(() -> write(random, pause), "writer-" + w);
-            thread.setDaemon(true);
-            thread.start();
-            writers.add(thread);
+            begin(new Thread(() -> write(random, pause), "writer-" + w));
         }
+        if (oldRows > 0) {
+            var random = new Random(seed * 31 + ++bursts);
+            begin(new Thread(() -> writeLong(random), "writer-long"));
+        }
+    }
+
+    private void begin(Thread thread) {
+        thread.setDaemon(true);
+        thread.start();
+        writers.add(thread);
     }
 
     void stop() {
@@ -111,6 +135,32 @@ final class Workload {
         }
     }
 
+    /** Transactions that stay open for a second, on the last third of the old rows, which nobody else changes. */
+    private void writeLong(Random random) {
+        while (running.get()) {
+            try (Connection c = connect();
+                    var s = c.createStatement()) {
+                c.setAutoCommit(false);
+                while (running.get()) {
+                    for (int i = 0; i < CHANGED_IN_ONE; i++) {
+                        int id = FIRST_OLD + oldRows - 1 - random.nextInt(oldRows / 3);
+                        String table = TABLES.get(random.nextInt(TABLES.size()));
+                        s.execute(
+                                random.nextInt(10) == 0
+                                        ? "DELETE FROM " + table + " WHERE id = " + id
+                                        : "UPDATE " + table + " SET n = nextval('f_n') WHERE id = " + id);
+                    }
+                    TimeUnit.MILLISECONDS.sleep(1_000);
+                    c.commit();
+                }
+            } catch (SQLException away) {
+                pause();
+            } catch (InterruptedException e) {
+                return;
+            }
+        }
+    }
+
     private static void pause() {
         try {
             TimeUnit.MILLISECONDS.sleep(100);
@@ -130,7 +180,7 @@ final class Workload {
         }
     }
 
-    private static void transaction(Connection c, Random random, boolean truncates) throws SQLException {
+    private void transaction(Connection c, Random random, boolean truncates) throws SQLException {
         try (var s = c.createStatement()) {
             int statements = 1 + random.nextInt(4);
             for (int i = 0; i < statements; i++) {
@@ -149,9 +199,9 @@ final class Workload {
         }
     }
 
-    private static void statement(Statement s, Random random, boolean truncates) throws SQLException {
+    private void statement(Statement s, Random random, boolean truncates) throws SQLException {
         String table = TABLES.get(random.nextInt(TABLES.size()));
-        int id = random.nextInt(KEYS);
+        int id = key(random);
         String value = random.nextInt(3) == 0
                 ? "repeat('" + (char) ('a' + random.nextInt(26)) + "', 3000)"
                 : "'" + random.nextInt(1000) + "'";
@@ -164,13 +214,18 @@ final class Workload {
         } else if (kind < 75) {
             s.execute("UPDATE " + table + " SET n = nextval('f_n'), v = " + value + " WHERE id = " + id);
         } else if (kind < 85) {
-            s.execute(
-                    "UPDATE " + table + " SET n = nextval('f_n'), id = " + random.nextInt(KEYS) + " WHERE id = " + id);
-        } else if (kind < 98 || !truncates) {
+            s.execute("UPDATE " + table + " SET n = nextval('f_n'), id = " + key(random) + " WHERE id = " + id);
+        } else if (kind < 98 || !truncates || oldRows > 0) {
             s.execute("DELETE FROM " + table + " WHERE id = " + id);
         } else {
             s.execute("TRUNCATE " + table);
         }
+    }
+
+    private int key(Random random) {
+        return oldRows == 0 || random.nextBoolean()
+                ? random.nextInt(KEYS)
+                : FIRST_OLD + random.nextInt(oldRows - oldRows / 3);
     }
 
     /** One transaction of three COPYs, of which the middle one's rows have webhooks: all rows of a page share an LSN. */

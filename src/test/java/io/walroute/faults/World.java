@@ -13,6 +13,10 @@ import io.walroute.demo.RedisServer;
 import io.walroute.demo.TemporaryFolder;
 import io.walroute.testing.FaultProxy;
 import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
@@ -23,6 +27,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
@@ -32,6 +37,7 @@ import java.util.stream.Stream;
  */
 final class World implements AutoCloseable, Oracle.Evidence {
     private static final Duration LONG = Duration.ofSeconds(120);
+    private static final String TOKEN = "token-of-the-kill-matrix-0123456789abcdef";
 
     private final Path folder = Files.createTempDirectory("walroute-faults-");
     private final PostgresServer postgres;
@@ -80,6 +86,11 @@ final class World implements AutoCloseable, Oracle.Evidence {
 
     /** Everything new and empty, and the service ready. */
     void begin(long seed, Set<Fault> faults) throws Exception {
+        begin(seed, faults, 0);
+    }
+
+    /** The same, but with so many rows in each table that the slot knows nothing of, and entries of rows that are gone. */
+    void begin(long seed, Set<Fault> faults, int oldRows) throws Exception {
         jvmOptions = faults.stream().anyMatch(Fault::movesTheClock) ? ClockAgent.jvmOptions(folder) : List.of();
         cell = Files.createDirectories(folder.resolve("cell" + ++cells));
         database = "cell" + cells;
@@ -87,14 +98,20 @@ final class World implements AutoCloseable, Oracle.Evidence {
         postgres.createDatabase(database);
         redis().flushall();
         try (Connection c = database()) {
-            Workload.create(c);
+            Workload.create(c, oldRows);
+        }
+        for (int gone = 1; gone <= (oldRows > 0 ? 5 : 0); gone++) {
+            redis().set(
+                            "f_full:" + (1_000_000 + gone),
+                            "{\"id\":" + (1_000_000 + gone)
+                                    + ",\"n\":0,\"v\":\"gone\",\"_version\":\"00000001-0000000000000001-00000000\"}");
         }
         execute(
                 "SELECT pg_create_logical_replication_slot('" + slot() + "', 'pgoutput')",
                 "SELECT pg_create_logical_replication_slot('" + oracleSlot() + "', 'pgoutput')");
         ledger = new Ledger();
         toReceiver = new FaultProxy(ledger.port());
-        workload = new Workload(postgres.jdbcUrl(database), seed);
+        workload = new Workload(postgres.jdbcUrl(database), seed, oldRows);
         environment = environment();
         // Short where it is to strike: a loaded machine alone is slow enough for a false alarm.
         environment.put("WAL_SENDER_TIMEOUT", faults.contains(Fault.NETWORK_BLACK_HOLE) ? "3000" : "30000");
@@ -115,6 +132,7 @@ final class World implements AutoCloseable, Oracle.Evidence {
         env.put("WALROUTE_HOOK_MARKETPLACE_ALLOW_NETWORKS", "127.0.0.0/8");
         env.put("WALROUTE_AUDIT_URL", "jdbc:sqlite:" + cell.resolve("walroute.db"));
         env.put("HEARTBEAT_INTERVAL", "1000");
+        env.put("WALROUTE_MANAGEMENT_TOKEN", TOKEN);
         env.put("WALROUTE_ROUTES", routes().toString());
         env.put("CLOCK_OFFSET_FILE", clockFile().toString());
         return env;
@@ -235,13 +253,49 @@ final class World implements AutoCloseable, Oracle.Evidence {
     // ---------------------------------------------------------------- what is measured
 
     long auditCount(String fromWhere) {
+        return auditNumber("SELECT count(*) FROM " + fromWhere);
+    }
+
+    /** -1 if it can't be told at this moment. */
+    long auditNumber(String sql) {
         try (var c = audit();
                 var s = c.createStatement();
-                var r = s.executeQuery("SELECT count(*) FROM " + fromWhere)) {
+                var r = s.executeQuery(sql)) {
             return r.getLong(1);
         } catch (SQLException busy) {
             return -1;
         }
+    }
+
+    /** What the service has of the sink in its lane. */
+    double held(String sink) throws Exception {
+        return management("/observe/metrics", null)
+                .lines()
+                .filter(line -> line.startsWith("walroute_lane_held") && line.contains("sink=\"" + sink + "\""))
+                .mapToDouble(line -> Double.parseDouble(line.substring(line.lastIndexOf(' ') + 1)))
+                .sum();
+    }
+
+    /** Begins a backfill of all tables but the big one, and returns at once. */
+    void backfill(int rate) throws Exception {
+        String tables = Workload.TABLES.stream().map(t -> '"' + t + '"').collect(Collectors.joining(","));
+        management("/api/backfill", "{\"tables\":[" + tables + "],\"rate\":" + rate + ",\"by\":\"matrix\"}");
+    }
+
+    /** @param body null for a GET */
+    private String management(String path, String body) throws Exception {
+        var request = HttpRequest.newBuilder(
+                        URI.create("http://127.0.0.1:" + environment.get("MANAGEMENT_PORT") + path))
+                .timeout(Duration.ofSeconds(10))
+                .header("Authorization", "Bearer " + TOKEN)
+                .header("Content-Type", "application/json");
+        if (body != null) {
+            request.POST(HttpRequest.BodyPublishers.ofString(body));
+        }
+        HttpResponse<String> answer =
+                HttpClient.newHttpClient().send(request.build(), HttpResponse.BodyHandlers.ofString());
+        assertThat(answer.statusCode()).as("%s: %s", path, answer.body()).isBetween(200, 299);
+        return answer.body();
     }
 
     void inAudit(String sql) throws SQLException {
