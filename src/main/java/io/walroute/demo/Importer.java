@@ -40,16 +40,12 @@ final class Importer {
 
     private void take(int changes) throws SQLException {
         int rows = Math.max(1, changes / 2);
-        List<Long> ids = trades.insertAll(
-                "listings.INSERT",
-                """
+        List<Long> ids = trades.insertAll("listings.INSERT", """
                 INSERT INTO listings (token_id, ens_name, seller_address, price_wei, currency, status, expires_at, metadata,
                                       created_at, updated_at)
                 SELECT 'import-' || g, 'import' || g || '.eth', ?, g * 1000000000000000::numeric, 'ETH', 'active',
                        now() + interval '30 days', jsonb_build_object('lot', g), now(), now()
-                FROM generate_series(1, ?) g RETURNING id""",
-                values.address(),
-                rows);
+                FROM generate_series(1, ?) g RETURNING id""", values.address(), rows);
         reprice(ids.subList(0, changes - rows));
         trades.onCommit(() -> imported = ids);
     }

@@ -173,7 +173,8 @@ public final class Simulator {
             var pace = watcher == null ? new Pace(rate, System.nanoTime()) : Pace.keeping(rate, System.nanoTime());
             long left = share;
             for (long number = 1; left > 0; number++) {
-                boolean large = settings.largeEvery() > 0 && number % settings.largeEvery() == 0;
+                boolean large =
+                        settings.largeEvery() > 0 && number % settings.largeEvery() == settings.largeEvery() / 2;
                 Work work = large ? importer::trade : trader::trade;
                 long late = pace.lateNanos(System.nanoTime());
                 int committed = tradeOnce(work, trades, random, (int) Math.min(left, 1000), late);

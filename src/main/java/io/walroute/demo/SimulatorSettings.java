@@ -13,11 +13,18 @@ import java.time.Duration;
  * @param largeEvery every so many transactions of a connection one changes hundreds of rows; 0 for never
  */
 public record SimulatorSettings(
-        String jdbcUrl, double ratePerSecond, Duration duration, long changes, long seed, int connections, int largeEvery) {
+        String jdbcUrl,
+        double ratePerSecond,
+        Duration duration,
+        long changes,
+        long seed,
+        int connections,
+        int largeEvery) {
     public SimulatorSettings {
         if (!(ratePerSecond >= 0) || changes < 0 || connections < 1 || largeEvery < 0) {
-            throw new IllegalArgumentException("rate " + ratePerSecond + ", changes " + changes + ", connections "
-                    + connections + ", large every " + largeEvery + ": connections are 1 or more, the others 0 or more");
+            throw new IllegalArgumentException(
+                    "rate " + ratePerSecond + ", changes " + changes + ", connections " + connections + ", large every "
+                            + largeEvery + ": connections are 1 or more, the others 0 or more");
         }
     }
 

@@ -6,11 +6,12 @@ public interface ServiceView {
     /**
      * What it says of itself at this moment.
      *
+     * @param streaming whether changes come through
      * @param inFlight changes received and not settled
      * @param parked changes in the dead letters that will be sent again
      * @param dead changes in the dead letters that won't
      */
-    record State(long inFlight, long parked, long dead) {
+    record State(boolean streaming, long inFlight, long parked, long dead) {
         boolean isQuiet() {
             return inFlight == 0 && parked == 0;
         }

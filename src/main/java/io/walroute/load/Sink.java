@@ -37,8 +37,7 @@ final class Sink {
     void seen(Transactions.Entry transaction, long seenNanos) {
         // Seen before the commit's confirmation had come back: faster than can be measured.
         long committed = Math.min(
-                seenNanos,
-                transaction.committedAt() == Transactions.UNDER_WAY ? seenNanos : transaction.committedAt());
+                seenNanos, transaction.committedAt() == Transactions.UNDER_WAY ? seenNanos : transaction.committedAt());
         long micros = (seenNanos - committed) / 1000;
         long corrected = Math.min(LONGEST_MICROS, micros + transaction.lateNanos() / 1000);
         uncorrected.recordValue(Math.min(LONGEST_MICROS, micros));

@@ -72,10 +72,7 @@ final class Transactions {
             }
             all = Arrays.copyOf(all, n);
         }
-        return Arrays.stream(all)
-                .mapToLong(Integer::toUnsignedLong)
-                .map(ofXid)
-                .sum();
+        return Arrays.stream(all).mapToLong(Integer::toUnsignedLong).map(ofXid).sum();
     }
 
     private int slot(int xid) {
