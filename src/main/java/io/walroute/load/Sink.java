@@ -31,7 +31,10 @@ final class Sink {
     /** Counts something that isn't of this run's own transactions, such as what the service writes back. */
     void arrived(long seenNanos) {
         arrived.increment();
-        byArrival.incrementAndGet(timeline.part(seenNanos));
+        // Summed up in the last part, all that comes later would look like a burst.
+        if (timeline.covers(seenNanos)) {
+            byArrival.incrementAndGet(timeline.part(seenNanos));
+        }
     }
 
     void seen(Transactions.Entry transaction, long seenNanos) {

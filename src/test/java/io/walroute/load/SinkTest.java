@@ -33,6 +33,15 @@ class SinkTest {
     }
 
     @Test
+    void what_arrives_long_after_the_traffic_is_counted_and_makes_no_burst() {
+        sink.arrived(2_500_000_000L);
+        sink.arrived(Duration.ofHours(1).toNanos());
+        assertThat(sink.arrivals()).isEqualTo(2);
+        assertThat(sink.arrivals(2)).isEqualTo(1);
+        assertThat(sink.arrivals(timeline.parts() - 1)).isZero();
+    }
+
+    @Test
     void transactions_are_found_by_xid_unless_they_were_rolled_back() {
         var transactions = new Transactions();
         for (long xid = 1; xid <= 50_000; xid++) {
