@@ -21,7 +21,12 @@ public final class Walroute {
         var out = new PrintStream(new FileOutputStream(FileDescriptor.out), true, StandardCharsets.UTF_8);
         var err = new PrintStream(new FileOutputStream(FileDescriptor.err), true, StandardCharsets.UTF_8);
         var entryPoints = new EntryPoints(
-                Commands::run, Commands::demo, new StoredDeadLetters(), Commands.slots(), new Diagnosis());
+                Commands::run,
+                Commands::demo,
+                new StoredDeadLetters(),
+                Commands.slots(),
+                new Diagnosis(),
+                Commands::beside);
         System.exit(new Cli(out, err, System.getenv(), entryPoints).run(args));
     }
 }

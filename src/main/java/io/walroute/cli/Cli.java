@@ -42,6 +42,7 @@ public final class Cli {
                 .addSubcommand(new PauseCommand.Pause(session))
                 .addSubcommand(new PauseCommand.Resume(session))
                 .addSubcommand(new SimulateCommand(session))
+                .addSubcommand(new LoadCommand(session))
                 .addSubcommand(new CommandLine(new DeadLettersCommand())
                         .addSubcommand(new DeadLettersCommand.ListCommand(session))
                         .addSubcommand(new DeadLettersCommand.ShowCommand(session))

@@ -15,7 +15,8 @@ import java.util.Optional;
 import java.util.function.Consumer;
 
 /** What the commands start: given to them, so that the command line knows neither Camel nor the stores. */
-public record EntryPoints(ServiceRun service, DemoRun demo, DeadLetters deadLetters, Slots slots, Diagnosis diagnosis) {
+public record EntryPoints(
+        ServiceRun service, DemoRun demo, DeadLetters deadLetters, Slots slots, Diagnosis diagnosis, Beside beside) {
     @FunctionalInterface
     public interface ServiceRun {
         /**
@@ -36,6 +37,13 @@ public record EntryPoints(ServiceRun service, DemoRun demo, DeadLetters deadLett
          * @param out where the board goes
          */
         int run(Path home, DemoSettings settings, PrintStream out) throws Exception;
+    }
+
+    /** The service beside a command, in the same process. */
+    @FunctionalInterface
+    public interface Beside {
+        /** @return drains and ends it when closed */
+        AutoCloseable start(Settings settings) throws Exception;
     }
 
     /** The checks of {@code doctor}. */

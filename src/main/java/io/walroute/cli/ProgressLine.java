@@ -25,22 +25,30 @@ final class ProgressLine {
         this.terminal = terminal;
     }
 
-    /** @param share from 0 to 1; what lay behind at the first call isn't counted into the speed */
+    /** @param share from 0 to 1, negative where nobody knows; what lay behind at the first call isn't counted into the speed */
     void show(double share, String what) {
+        if (share < 0) {
+            print(what, what);
+            return;
+        }
         double done = Math.max(0, Math.min(1, share));
         if (firstShare < 0) {
             firstShare = done;
         }
+        String line = String.format(Locale.ROOT, "%3.0f %%  %s%s", done * 100, what, left(done, System.nanoTime()));
+        int filled = (int) Math.round(done * WIDTH);
+        print("[" + "#".repeat(filled) + "-".repeat(WIDTH - filled) + "] " + line, line.strip());
+    }
+
+    private void print(String onTerminal, String plain) {
         long now = System.nanoTime();
-        String line = String.format(Locale.ROOT, "%3.0f %%  %s%s", done * 100, what, left(done, now));
         if (terminal) {
-            int filled = (int) Math.round(done * WIDTH);
-            out.print("\r[" + "#".repeat(filled) + "-".repeat(WIDTH - filled) + "] " + line + "\u001b[K");
+            out.print("\r" + onTerminal + "\u001b[K");
             out.flush();
             open = true;
         } else if (now - lastPlain >= PLAIN_EVERY.toNanos()) {
             lastPlain = now;
-            out.println(line.strip());
+            out.println(plain);
         }
     }
 

@@ -2,6 +2,7 @@ package io.walroute.cli;
 
 import io.walroute.demo.Simulator;
 import io.walroute.demo.SimulatorSettings;
+import io.walroute.logging.Terminal;
 import io.walroute.settings.DatabaseUrl;
 import java.io.PrintStream;
 import java.net.URLEncoder;
@@ -9,10 +10,9 @@ import java.nio.charset.StandardCharsets;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -30,7 +30,8 @@ final class SimulateCommand implements Callable<Integer> {
             names = "--rate",
             paramLabel = "N",
             defaultValue = "40",
-            description = "Changes per second; 0 for as many as the database takes (default: ${DEFAULT-VALUE}).")
+            converter = RateConverter.class,
+            description = "Changes per second; max for as many as the database takes (default: ${DEFAULT-VALUE}).")
     private double rate;
 
     @Option(
@@ -57,6 +58,14 @@ final class SimulateCommand implements Callable<Integer> {
             description = "The same seed and one connection make the same changes (default: ${DEFAULT-VALUE}).")
     private long seed;
 
+    @Option(
+            names = "--large-every",
+            paramLabel = "N",
+            defaultValue = "100",
+            description =
+                    "Each Nth transaction of a connection changes hundreds of rows; 0 for none (default: ${DEFAULT-VALUE}).")
+    private int largeEvery;
+
     @Option(names = "--json", description = "Print one JSON document at the end.")
     private boolean json;
 
@@ -67,50 +76,48 @@ final class SimulateCommand implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         DurationConverter.requireRate(rate);
-        if (changes < 0 || connections < 1) {
+        if (changes < 0 || connections < 1 || largeEvery < 0) {
             throw new Failure(
                     Failure.MISCONFIGURED,
-                    "--changes " + changes + " and --connections " + connections + " must be positive");
+                    "--changes " + changes + ", --connections " + connections + " and --large-every " + largeEvery
+                            + " must not be negative, and one connection is the least");
         }
         var settings = session.settings();
         try (var connection = settings.replicationTarget().connect()) {
             requireTables(connection);
         }
-        var simulator = new Simulator(
-                new SimulatorSettings(jdbcUrl(settings.databaseUrl()), rate, duration, changes, seed, connections));
+        var simulator = new Simulator(new SimulatorSettings(
+                jdbcUrl(settings.databaseUrl()), rate, duration, changes, seed, connections, largeEvery));
         runUntilStopped(simulator);
         return 0;
     }
 
     private void runUntilStopped(Simulator simulator) throws SQLException, InterruptedException {
-        var printed = new CountDownLatch(1);
-        // Ctrl-C: the transactions under way end, and what was done is printed, before the program does.
-        var stop = new Thread(() -> {
-            simulator.stop();
-            try {
-                printed.await(5, TimeUnit.SECONDS);
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-            }
-        });
-        Runtime.getRuntime().addShutdownHook(stop);
-        try {
-            print(simulator.run(progress -> {}));
+        var line = new ProgressLine(session.out(), Terminal.hasColours());
+        Simulator.Progress made;
+        // Ctrl-C: the transactions under way end, and what was done is printed.
+        try (var interrupts = new Interrupts(simulator::stop)) {
+            made = simulator.run(progress -> {
+                if (!json) {
+                    show(line, progress);
+                }
+            });
         } finally {
-            printed.countDown();
-            removeShutdownHook(stop);
+            line.end();
         }
+        print(made);
     }
 
-    private static void removeShutdownHook(Thread stop) {
-        try {
-            Runtime.getRuntime().removeShutdownHook(stop);
-        } catch (IllegalStateException alreadyShuttingDown) {
-            // It runs just now.
-        }
+    private void show(ProgressLine line, Simulator.Progress made) {
+        double byTime = duration == null ? -1 : made.elapsed().toNanos() / (double) duration.toNanos();
+        double byChanges = changes == 0 ? -1 : made.changes() / (double) changes;
+        double seconds = Math.max(1e-3, made.elapsed().toNanos() / 1e9);
+        line.show(
+                Math.max(byTime, byChanges),
+                String.format(Locale.ROOT, "%,d changes, %,.0f/s", made.changes(), made.changes() / seconds));
     }
 
-    private static void requireTables(java.sql.Connection connection) throws SQLException {
+    static void requireTables(java.sql.Connection connection) throws SQLException {
         String sql =
                 "SELECT string_agg(name, ', ') FROM unnest(ARRAY['listings', 'offers', 'ens_names', 'opensea_events'])"
                         + " name WHERE to_regclass('public.' || name) IS NULL";

@@ -19,7 +19,7 @@ import java.util.concurrent.atomic.LongAdder;
 /**
  * Makes marketplace traffic in the four tables: listings are made, repriced, sold, cancelled and deleted, offers come and
  * go, names change hands, OpenSea's events arrive; in transactions of one to some twenty changes over several connections,
- * with hot rows, out-of-line jsonb, rolled-back transactions and savepoints.
+ * with hot rows, out-of-line jsonb, rolled-back transactions and savepoints; if wanted, now and then one of hundreds of rows.
  *
  * <p>{@link #run} blocks until its limits are reached or {@link #stop()} is called from another thread.
  */
@@ -38,7 +38,33 @@ public final class Simulator {
         void progress(Progress progress);
     }
 
+    /**
+     * A transaction that is about to be committed.
+     *
+     * @param xid 32 bits, as the stream has it
+     * @param changes how many rows it changes
+     * @param inserted the rows that it inserts into tables with generated ids, as {@code listings:42}
+     * @param lateNanos how much later it was begun than the rate wanted it
+     */
+    public record Transaction(long xid, int changes, List<String> inserted, long lateNanos) {}
+
+    /**
+     * Follows each transaction, on the thread that makes it. While there is one, stalls are made up for however long they were,
+     * so that lateness means something.
+     */
+    public interface Watcher {
+        /** Before the commit: what comes of it may be seen before {@link #committed} is called. */
+        void committing(Transaction transaction);
+
+        /** @param nanoTime when the server had confirmed it */
+        void committed(Transaction transaction, long nanoTime);
+
+        /** It was rolled back after all. */
+        void failed(Transaction transaction);
+    }
+
     private final SimulatorSettings settings;
+    private final Watcher watcher;
     private final Map<String, LongAdder> byKind = new ConcurrentHashMap<>();
     private final LongAdder changes = new LongAdder();
     private final LongAdder transactions = new LongAdder();
@@ -49,7 +75,13 @@ public final class Simulator {
     private long begin;
 
     public Simulator(SimulatorSettings settings) {
+        this(settings, null);
+    }
+
+    /** @param watcher null for none */
+    public Simulator(SimulatorSettings settings, Watcher watcher) {
         this.settings = settings;
+        this.watcher = watcher;
     }
 
     public static Progress run(SimulatorSettings settings, ProgressListener listener)
@@ -136,10 +168,16 @@ public final class Simulator {
         try (Connection connection = DriverManager.getConnection(settings.jdbcUrl());
                 var trades = new Trades(connection)) {
             var trader = new Trader(trades, random, hotListings);
-            var pace = new Pace(settings.ratePerSecond() / settings.connections(), System.nanoTime());
+            double rate = settings.ratePerSecond() / settings.connections();
+            var importer = new Importer(trades, random, rate);
+            var pace = watcher == null ? new Pace(rate, System.nanoTime()) : Pace.keeping(rate, System.nanoTime());
             long left = share;
-            while (left > 0) {
-                int committed = tradeOnce(trader, trades, random, (int) Math.min(left, 1000));
+            for (long number = 1; left > 0; number++) {
+                boolean large =
+                        settings.largeEvery() > 0 && number % settings.largeEvery() == settings.largeEvery() / 2;
+                Work work = large ? importer::trade : trader::trade;
+                long late = pace.lateNanos(System.nanoTime());
+                int committed = tradeOnce(work, trades, random, (int) Math.min(left, 1000), late);
                 left -= committed;
                 long wait = pace.waitAfter(committed, System.nanoTime());
                 if (stop.await(wait, TimeUnit.NANOSECONDS)) {
@@ -154,15 +192,30 @@ public final class Simulator {
         }
     }
 
-    private int tradeOnce(Trader trader, Trades trades, SplittableRandom random, int most) throws SQLException {
+    /** The statements of one transaction, without its end. */
+    @FunctionalInterface
+    private interface Work {
+        void trade(int most) throws SQLException;
+    }
+
+    private int tradeOnce(Work work, Trades trades, SplittableRandom random, int most, long lateNanos)
+            throws SQLException {
+        Transaction watched = null;
         try {
-            trader.trade(most);
+            work.trade(most);
             if (random.nextInt(33) == 0) {
                 trades.rollback();
                 rollbacks.increment();
                 return 0;
             }
+            if (watcher != null && trades.changes() > 0) {
+                watched = trades.describe(lateNanos);
+                watcher.committing(watched);
+            }
             List<String> committed = trades.commit();
+            if (watched != null) {
+                watcher.committed(watched, System.nanoTime());
+            }
             if (!committed.isEmpty()) {
                 transactions.increment();
                 changes.add(committed.size());
@@ -171,6 +224,9 @@ public final class Simulator {
             }
             return committed.size();
         } catch (SQLException e) {
+            if (watched != null) {
+                watcher.failed(watched);
+            }
             trades.rollback();
             if (!isSerialisation(e)) {
                 throw e;

@@ -10,14 +10,28 @@ import java.time.Duration;
  * @param changes how many committed changes to make, exactly; 0 for no such limit
  * @param seed the same seed and one connection make the same changes in the same order
  * @param connections how many work side by side
+ * @param largeEvery every so many transactions of a connection one changes hundreds of rows; 0 for never
  */
 public record SimulatorSettings(
-        String jdbcUrl, double ratePerSecond, Duration duration, long changes, long seed, int connections) {
+        String jdbcUrl,
+        double ratePerSecond,
+        Duration duration,
+        long changes,
+        long seed,
+        int connections,
+        int largeEvery) {
     public SimulatorSettings {
-        if (!(ratePerSecond >= 0) || changes < 0 || connections < 1) {
-            throw new IllegalArgumentException("rate " + ratePerSecond + ", changes " + changes + ", connections "
-                    + connections + ": rate and changes are 0 or more, connections 1 or more");
+        if (!(ratePerSecond >= 0) || changes < 0 || connections < 1 || largeEvery < 0) {
+            throw new IllegalArgumentException(
+                    "rate " + ratePerSecond + ", changes " + changes + ", connections " + connections + ", large every "
+                            + largeEvery + ": connections are 1 or more, the others 0 or more");
         }
+    }
+
+    /** Without large transactions. */
+    public SimulatorSettings(
+            String jdbcUrl, double ratePerSecond, Duration duration, long changes, long seed, int connections) {
+        this(jdbcUrl, ratePerSecond, duration, changes, seed, connections, 0);
     }
 
     /** Unlimited traffic by four connections. */

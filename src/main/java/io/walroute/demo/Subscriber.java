@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.function.Consumer;
 
 /**
  * A WebSocket client that follows some topics and counts their frames. When the connection ends it connects again, with
@@ -24,7 +25,9 @@ public final class Subscriber implements AutoCloseable {
 
     private final Vertx vertx;
     private final WebSocketClient client;
+    private final String host;
     private final int port;
+    private final Consumer<JsonObject> onEvent;
     private final Map<String, String> positions = new ConcurrentHashMap<>();
     private final Map<String, LongAdder> frames = new ConcurrentHashMap<>();
     private final LongAdder gaps = new LongAdder();
@@ -34,8 +37,15 @@ public final class Subscriber implements AutoCloseable {
     private volatile boolean connected;
 
     public Subscriber(Vertx vertx, int port, List<String> topics) {
+        this(vertx, "127.0.0.1", port, topics, frame -> {});
+    }
+
+    /** @param onEvent is given each event frame, on the event loop */
+    public Subscriber(Vertx vertx, String host, int port, List<String> topics, Consumer<JsonObject> onEvent) {
         this.vertx = vertx;
+        this.host = host;
         this.port = port;
+        this.onEvent = onEvent;
         this.topics = List.copyOf(topics);
         client = vertx.createWebSocketClient(new WebSocketClientOptions()
                 .setMaxFrameSize(BIGGEST_MESSAGE)
@@ -45,7 +55,7 @@ public final class Subscriber implements AutoCloseable {
     }
 
     public Subscriber connect() {
-        client.connect(port, "127.0.0.1", "/ws").onSuccess(this::follow).onFailure(e -> connectLater());
+        client.connect(port, host, "/ws").onSuccess(this::follow).onFailure(e -> connectLater());
         return this;
     }
 
@@ -59,6 +69,11 @@ public final class Subscriber implements AutoCloseable {
     /** How often the server said that something may have been missed. */
     public long gaps() {
         return gaps.sum();
+    }
+
+    /** Whether every subscription has been live. */
+    public boolean isSubscribed() {
+        return positions.keySet().containsAll(topics);
     }
 
     public boolean isConnected() {
@@ -92,6 +107,7 @@ public final class Subscriber implements AutoCloseable {
         String topic = frame.getString("topic");
         switch (frame.getString("type", "")) {
             case "event" -> {
+                onEvent.accept(frame);
                 frames.computeIfAbsent(topic, t -> new LongAdder()).increment();
                 positions.put(topic, String.valueOf(frame.getValue("position")));
             }

@@ -19,6 +19,7 @@ final class Trades implements AutoCloseable {
     private final Connection connection;
     private final Map<String, PreparedStatement> prepared = new HashMap<>();
     private final List<String> kinds = new ArrayList<>();
+    private final List<String> inserted = new ArrayList<>();
     private final List<Runnable> onCommit = new ArrayList<>();
     private final Set<Object> touched = new HashSet<>();
 
@@ -39,7 +40,33 @@ final class Trades implements AutoCloseable {
         try (var rows = bind(sql, parameters).executeQuery()) {
             rows.next();
             note(kind, 1);
+            noteInserted(kind, rows.getLong(1));
             return rows.getLong(1);
+        }
+    }
+
+    /** An INSERT … RETURNING id of many rows. */
+    List<Long> insertAll(String kind, String sql, Object... parameters) throws SQLException {
+        List<Long> ids = new ArrayList<>();
+        try (var rows = bind(sql, parameters).executeQuery()) {
+            while (rows.next()) {
+                note(kind, 1);
+                noteInserted(kind, rows.getLong(1));
+                ids.add(rows.getLong(1));
+            }
+        }
+        return ids;
+    }
+
+    private void noteInserted(String kind, long id) {
+        inserted.add(kind.substring(0, kind.indexOf('.')) + ":" + id);
+    }
+
+    /** What this transaction does, once its statements are done; gives it an xid if it has none. */
+    Simulator.Transaction describe(long lateNanos) throws SQLException {
+        try (var row = bind("SELECT txid_current() & 4294967295").executeQuery()) {
+            row.next();
+            return new Simulator.Transaction(row.getLong(1), kinds.size(), List.copyOf(inserted), lateNanos);
         }
     }
 
@@ -74,11 +101,13 @@ final class Trades implements AutoCloseable {
     /** Does something and takes it back, inside the transaction. */
     void takenBack(Step step) throws SQLException {
         int changesBefore = kinds.size();
+        int insertedBefore = inserted.size();
         int beliefsBefore = onCommit.size();
         Savepoint savepoint = connection.setSavepoint();
         step.run();
         connection.rollback(savepoint);
         kinds.subList(changesBefore, kinds.size()).clear();
+        inserted.subList(insertedBefore, inserted.size()).clear();
         onCommit.subList(beliefsBefore, onCommit.size()).clear();
     }
 
@@ -100,6 +129,7 @@ final class Trades implements AutoCloseable {
 
     private void clear() {
         kinds.clear();
+        inserted.clear();
         onCommit.clear();
         touched.clear();
     }

@@ -14,8 +14,9 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Consumer;
 
-/** A partner's endpoint on 127.0.0.1: checks each webhook's signature, answers 204 or 401, counts, keeps the last few. */
+/** A partner's endpoint on a loopback address: checks each webhook's signature, answers 204 or 401, counts, keeps the last few. */
 public final class WebhookReceiver implements AutoCloseable {
     private static final int KEPT = 5;
 
@@ -24,19 +25,31 @@ public final class WebhookReceiver implements AutoCloseable {
 
     private final WebhookCheck check;
     private final HttpServer server;
+    private final Consumer<String> onWebhook;
     private final AtomicLong verified = new AtomicLong();
     private final AtomicLong refused = new AtomicLong();
     private final Deque<Received> last = new ArrayDeque<>();
 
-    private WebhookReceiver(Vertx vertx, String secret) {
+    private WebhookReceiver(Vertx vertx, String secret, Consumer<String> onWebhook) {
         check = new WebhookCheck(secret);
+        this.onWebhook = onWebhook;
         server = vertx.createHttpServer().requestHandler(request -> request.bodyHandler(body -> take(request, body)));
     }
 
     /** @param secret {@code whsec_} and base64 */
     public static WebhookReceiver start(Vertx vertx, String secret) throws IOException {
-        var receiver = new WebhookReceiver(vertx, secret);
-        await(receiver.server.listen(0, "127.0.0.1").toCompletionStage().toCompletableFuture());
+        return start(vertx, secret, "127.0.0.1", 0, body -> {});
+    }
+
+    /**
+     * @param secret {@code whsec_} and base64
+     * @param port 0 for any
+     * @param onWebhook is given the body of each genuine webhook, on the event loop
+     */
+    public static WebhookReceiver start(Vertx vertx, String secret, String host, int port, Consumer<String> onWebhook)
+            throws IOException {
+        var receiver = new WebhookReceiver(vertx, secret, onWebhook);
+        await(receiver.server.listen(port, host).toCompletionStage().toCompletableFuture());
         return receiver;
     }
 
@@ -68,6 +81,9 @@ public final class WebhookReceiver implements AutoCloseable {
                 body.getBytes(),
                 Instant.now());
         (problem == null ? verified : refused).incrementAndGet();
+        if (problem == null) {
+            onWebhook.accept(body.toString());
+        }
         synchronized (last) {
             last.add(new Received(id, body.toString(), problem));
             if (last.size() > KEPT) {

@@ -79,6 +79,11 @@ public final class Commands {
         return 0;
     }
 
+    /** Starts the service in this process. */
+    public static AutoCloseable beside(Settings settings) {
+        return Service.start(settings, false)::close;
+    }
+
     private record Running(Service service) implements Demo.Service {
         @Override
         public MeterRegistry meters() {

@@ -511,7 +511,8 @@ class CliTest {
                                 this::demo,
                                 deadLetters,
                                 io.walroute.service.Commands.slots(),
-                                new io.walroute.service.Diagnosis()))
+                                new io.walroute.service.Diagnosis(),
+                                io.walroute.service.Commands::beside))
                 .run(args);
     }
 

@@ -30,7 +30,13 @@ final class InProcessCli {
                         new PrintStream(stdout, true, StandardCharsets.UTF_8),
                         new PrintStream(stderr, true, StandardCharsets.UTF_8),
                         values,
-                        new EntryPoints(null, null, new StoredDeadLetters(), Commands.slots(), new Diagnosis()))
+                        new EntryPoints(
+                                null,
+                                null,
+                                new StoredDeadLetters(),
+                                Commands.slots(),
+                                new Diagnosis(),
+                                Commands::beside))
                 .run(args);
     }
 

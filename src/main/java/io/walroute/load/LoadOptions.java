@@ -1,0 +1,22 @@
+package io.walroute.load;
+
+import io.walroute.demo.SimulatorSettings;
+import java.time.Duration;
+
+/**
+ * What traffic a load run makes.
+ *
+ * @param duration how long
+ * @param ratePerSecond changes a second; 0 for as many as the database takes
+ * @param seed what the traffic's chances start from
+ * @param connections how many work side by side
+ * @param largeEvery every so many transactions of a connection one changes hundreds of rows; 0 for never
+ * @param patience how long to wait, after the traffic, for something to happen before the rest counts as stuck
+ */
+public record LoadOptions(
+        Duration duration, double ratePerSecond, long seed, int connections, int largeEvery, Duration patience) {
+
+    SimulatorSettings simulator(String jdbcUrl) {
+        return new SimulatorSettings(jdbcUrl, ratePerSecond, duration, 0, seed, connections, largeEvery);
+    }
+}
