@@ -89,6 +89,7 @@ public final class Service implements AutoCloseable {
     private RowCacheComponent cache;
     private NotifyComponent notify;
     private HookComponent hook;
+    private DistributionSinks distribution;
     private DeadLetterComponent deadLetters;
     private Api api;
     private WalWatch walWatch;
@@ -272,6 +273,19 @@ public final class Service implements AutoCloseable {
         if (!settings.hooks().containsKey("marketplace")) {
             switchOff("hook", "WEBHOOK_URL is not set");
         }
+        bindDistribution();
+    }
+
+    private void bindDistribution() {
+        distribution = new DistributionSinks(settings.distribution());
+        distribution.bind(main);
+        List<String> without = DistributionSinks.NAMES.stream()
+                .filter(sink -> !distribution.isOn(sink))
+                .toList();
+        off.addAll(without);
+        if (!without.isEmpty()) {
+            LOG.info("The routes of {} are off: no walroute.distribute.SINK.tables is set", String.join(", ", without));
+        }
     }
 
     private void switchOff(String sink, String why) {
@@ -378,6 +392,10 @@ public final class Service implements AutoCloseable {
         for (String sink : List.of("cache", "notify", "hook")) {
             p.setProperty("walroute." + sink + ".enabled", Boolean.toString(!off.contains(sink)));
         }
+        for (String sink : DistributionSinks.NAMES) {
+            p.setProperty("walroute." + sink + ".enabled", Boolean.toString(distribution.isOn(sink)));
+        }
+        distribution.describe(p);
         configureManagement(p);
         if (reload) {
             p.setProperty("camel.main.routes-reload-enabled", "true");
@@ -735,6 +753,9 @@ public final class Service implements AutoCloseable {
             }
             if (walWatch != null) {
                 walWatch.close();
+            }
+            if (distribution != null) {
+                distribution.close();
             }
             if (database != null) {
                 database.close();
