@@ -96,6 +96,7 @@ public final class Service implements AutoCloseable {
     private RowCacheComponent cache;
     private NotifyComponent notify;
     private HookComponent hook;
+    private DistributionSinks distribution;
     private DeadLetterComponent deadLetters;
     private Api api;
     private WalWatch walWatch;
@@ -282,6 +283,19 @@ public final class Service implements AutoCloseable {
         if (!settings.hooks().containsKey("marketplace")) {
             switchOff("hook", "WEBHOOK_URL is not set");
         }
+        bindDistribution();
+    }
+
+    private void bindDistribution() {
+        distribution = new DistributionSinks(settings.distribution());
+        distribution.bind(main);
+        List<String> without = DistributionSinks.NAMES.stream()
+                .filter(sink -> !distribution.isOn(sink))
+                .toList();
+        off.addAll(without);
+        if (!without.isEmpty()) {
+            LOG.info("The routes of {} are off: no walroute.distribute.SINK.tables is set", String.join(", ", without));
+        }
     }
 
     private void switchOff(String sink, String why) {
@@ -397,6 +411,10 @@ public final class Service implements AutoCloseable {
         for (String sink : List.of("cache", "notify", "hook")) {
             p.setProperty("walroute." + sink + ".enabled", Boolean.toString(!off.contains(sink)));
         }
+        for (String sink : DistributionSinks.NAMES) {
+            p.setProperty("walroute." + sink + ".enabled", Boolean.toString(distribution.isOn(sink)));
+        }
+        distribution.describe(p);
         configureHealth(p);
         configureManagement(p);
         if (reload) {
@@ -796,6 +814,9 @@ public final class Service implements AutoCloseable {
             }
             if (walWatch != null) {
                 walWatch.close();
+            }
+            if (distribution != null) {
+                distribution.close();
             }
             if (database != null) {
                 database.close();

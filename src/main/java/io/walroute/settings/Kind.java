@@ -53,6 +53,33 @@ enum Kind {
                     "is not a Redis URL. Write redis://user:password@host:6379/0, special characters percent-encoded");
         }
     },
+    AMQP_URL("amqp:// or amqps:// URL", String.class) {
+        @Override
+        Object parse(String value) {
+            try {
+                var url = new URI(value);
+                boolean scheme = "amqp".equals(url.getScheme()) || "amqps".equals(url.getScheme());
+                if (scheme && url.getHost() != null) {
+                    return value;
+                }
+            } catch (URISyntaxException e) {
+                // Told below; its own message holds the URL, and with it the password.
+            }
+            throw new IllegalArgumentException(
+                    "is not a URL of RabbitMQ. Write amqp://user:password@host:5672/vhost, special characters percent-encoded");
+        }
+    },
+    EXCHANGE("name of an exchange", String.class) {
+        @Override
+        Object parse(String value) {
+            // The routes' own syntax ends a name at some of the others.
+            if (value.matches("[A-Za-z0-9._:-]{1,127}") && !value.equals("default")) {
+                return value;
+            }
+            throw new IllegalArgumentException(
+                    "is not an exchange's name: letters, digits and . _ : - but not default");
+        }
+    },
     JDBC_URL("JDBC URL of SQLite or PostgreSQL", String.class) {
         @Override
         Object parse(String value) {

@@ -158,6 +158,68 @@ public enum Setting {
             "How long a receiver that keeps failing is left alone before it is tried again."),
     HOOK_HEADER(
             "walroute.hook.<name>.header.<header>", Kind.HOOK, null, "walroute", "A header sent with each request."),
+    PG_NOTIFY_TABLES(
+            "walroute.distribute.pg-notify.tables",
+            Kind.TABLES,
+            null,
+            "listings,offers",
+            "Tables whose changes are sent on by NOTIFY in their own database, as key and id only where the whole is too long for it; off if not set."),
+    PG_NOTIFY_CHANNEL(
+            "walroute.distribute.pg-notify.channel",
+            Kind.NAME,
+            "walroute_changes",
+            null,
+            "The channel that backends LISTEN to; upper case needs quotes there."),
+    REDIS_STREAM_TABLES(
+            "walroute.distribute.redis-stream.tables",
+            Kind.TABLES,
+            null,
+            "listings,offers",
+            "Tables whose changes are added to a Redis Stream; off if not set."),
+    REDIS_STREAM_KEY(
+            "walroute.distribute.redis-stream.key", Kind.TEXT, "walroute:changes", null, "The stream's key in Redis."),
+    REDIS_STREAM_MAX_LENGTH(
+            "walroute.distribute.redis-stream.max-length",
+            Kind.COUNT,
+            "100000",
+            null,
+            "How many entries Redis keeps of the stream, or some more (MAXLEN ~)."),
+    REDIS_PUBSUB_TABLES(
+            "walroute.distribute.redis-pubsub.tables",
+            Kind.TABLES,
+            null,
+            "listings,offers",
+            "Tables whose changes are published to Redis channels, for whoever has subscribed at that moment; off if not set."),
+    REDIS_PUBSUB_CHANNEL(
+            "walroute.distribute.redis-pubsub.channel",
+            Kind.TEXT,
+            "walroute",
+            null,
+            "What a channel's name begins with, before a colon and the table: walroute:listings."),
+    DISTRIBUTE_REDIS_URL(
+            "walroute.distribute.redis-url",
+            Kind.REDIS_URL,
+            null,
+            "redis://localhost:6379",
+            "The Redis of stream and channels; REDIS_URL if not set."),
+    RABBITMQ_TABLES(
+            "walroute.distribute.rabbitmq.tables",
+            Kind.TABLES,
+            null,
+            "listings,offers",
+            "Tables whose changes go to an exchange of RabbitMQ, each confirmed by it, with routing keys as listings.update; off if not set."),
+    RABBITMQ_URL(
+            "walroute.distribute.rabbitmq.url",
+            Kind.AMQP_URL,
+            null,
+            "amqp://user:password@localhost:5672/vhost",
+            "The RabbitMQ server."),
+    RABBITMQ_EXCHANGE(
+            "walroute.distribute.rabbitmq.exchange",
+            Kind.EXCHANGE,
+            "walroute",
+            null,
+            "The topic exchange; made, durable, if it isn't there."),
     SNAPSHOT(
             "walroute.snapshot",
             Kind.SNAPSHOT,
@@ -294,6 +356,8 @@ public enum Setting {
                     HOOK_URL,
                     HOOK_SECRET,
                     HOOK_HEADER,
+                    DISTRIBUTE_REDIS_URL,
+                    RABBITMQ_URL,
                     MANAGEMENT_TOKEN -> true;
             default -> false;
         };

@@ -157,6 +157,22 @@ public final class Settings {
         return find(Setting.CACHE_PREFIX, String.class).orElse("");
     }
 
+    /** What changes are sent on to, beside cache, notifications and webhooks. */
+    public DistributionSettings distribution() {
+        return new DistributionSettings(
+                find(Setting.PG_NOTIFY_TABLES, TableSelection.class),
+                get(Setting.PG_NOTIFY_CHANNEL, String.class),
+                find(Setting.REDIS_STREAM_TABLES, TableSelection.class),
+                get(Setting.REDIS_STREAM_KEY, String.class),
+                get(Setting.REDIS_STREAM_MAX_LENGTH, Integer.class),
+                find(Setting.REDIS_PUBSUB_TABLES, TableSelection.class),
+                get(Setting.REDIS_PUBSUB_CHANNEL, String.class),
+                find(Setting.DISTRIBUTE_REDIS_URL, String.class).or(this::redisUrl),
+                find(Setting.RABBITMQ_TABLES, TableSelection.class),
+                find(Setting.RABBITMQ_URL, String.class),
+                get(Setting.RABBITMQ_EXCHANGE, String.class));
+    }
+
     /** Empty: off. 0: any free port. */
     public OptionalInt websocketPort() {
         return get(Setting.WEBSOCKET_PORT, OptionalInt.class);

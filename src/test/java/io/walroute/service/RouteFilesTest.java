@@ -24,8 +24,17 @@ import org.snakeyaml.engine.v2.api.LoadSettings;
 @DisplayNameGeneration(ReplaceUnderscores.class)
 class RouteFilesTest {
     private static final Path ROUTES = Path.of("routes");
-    private static final Set<String> STEPS =
-            Set.of("to", "toD", "choice", "filter", "setHeader", "removeHeader", "multicast", "log");
+    private static final Set<String> STEPS = Set.of(
+            "to",
+            "toD",
+            "choice",
+            "filter",
+            "setHeader",
+            "removeHeader",
+            "multicast",
+            "log",
+            "process",
+            "convertBodyTo");
 
     @TempDir
     Path folder;
@@ -97,7 +106,13 @@ class RouteFilesTest {
 
     @Test
     void every_file_is_loaded_by_the_service() throws Exception {
-        rig = new ServiceRig().start();
+        rig = new ServiceRig();
+        for (String sink : List.of("PG_NOTIFY", "REDIS_STREAM", "REDIS_PUBSUB", "RABBITMQ")) {
+            rig.environment.put("WALROUTE_DISTRIBUTE_" + sink + "_TABLES", "listings");
+        }
+        rig.environment.put(
+                "WALROUTE_DISTRIBUTE_RABBITMQ_URL", "amqp://localhost:1"); // nobody there: no reason not to start
+        rig.start();
         Set<String> loaded = new HashSet<>();
         rig.service().camelContext().getRoutes().forEach(route -> loaded.add(route.getRouteId()));
         for (Path file : files()) {

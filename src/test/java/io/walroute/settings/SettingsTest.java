@@ -62,6 +62,19 @@ class SettingsTest {
         assertThat(settings.routes()).isEqualTo(home.resolve("routes"));
         assertThat(settings.logFormat()).isEqualTo(LogFormat.TEXT);
         assertThat(settings.snapshot()).isEqualTo(SnapshotMode.NONE);
+        assertThat(settings.distribution())
+                .isEqualTo(new DistributionSettings(
+                        Optional.empty(),
+                        "walroute_changes",
+                        Optional.empty(),
+                        "walroute:changes",
+                        100_000,
+                        Optional.empty(),
+                        "walroute",
+                        Optional.empty(),
+                        Optional.empty(),
+                        Optional.empty(),
+                        "walroute"));
         assertThat(settings.camel()).isEmpty();
     }
 
@@ -117,6 +130,72 @@ class SettingsTest {
                         hook.environmentVariable().replace("<name>", "BIG_ONE").replace("<header>", "X_Y"));
             }
         }
+        change(
+                all,
+                Setting.PG_NOTIFY_TABLES,
+                "walroute.distribute.pg-notify.tables",
+                "all",
+                "WALROUTE_DISTRIBUTE_PG_NOTIFY_TABLES");
+        change(
+                all,
+                Setting.PG_NOTIFY_CHANNEL,
+                "walroute.distribute.pg-notify.channel",
+                "Other",
+                "WALROUTE_DISTRIBUTE_PG_NOTIFY_CHANNEL");
+        change(
+                all,
+                Setting.REDIS_STREAM_TABLES,
+                "walroute.distribute.redis-stream.tables",
+                "offers",
+                "WALROUTE_DISTRIBUTE_REDIS_STREAM_TABLES");
+        change(
+                all,
+                Setting.REDIS_STREAM_KEY,
+                "walroute.distribute.redis-stream.key",
+                "s",
+                "WALROUTE_DISTRIBUTE_REDIS_STREAM_KEY");
+        change(
+                all,
+                Setting.REDIS_STREAM_MAX_LENGTH,
+                "walroute.distribute.redis-stream.max-length",
+                "9",
+                "WALROUTE_DISTRIBUTE_REDIS_STREAM_MAX_LENGTH");
+        change(
+                all,
+                Setting.REDIS_PUBSUB_TABLES,
+                "walroute.distribute.redis-pubsub.tables",
+                "a.b",
+                "WALROUTE_DISTRIBUTE_REDIS_PUBSUB_TABLES");
+        change(
+                all,
+                Setting.REDIS_PUBSUB_CHANNEL,
+                "walroute.distribute.redis-pubsub.channel",
+                "c",
+                "WALROUTE_DISTRIBUTE_REDIS_PUBSUB_CHANNEL");
+        change(
+                all,
+                Setting.DISTRIBUTE_REDIS_URL,
+                "walroute.distribute.redis-url",
+                "redis://other",
+                "WALROUTE_DISTRIBUTE_REDIS_URL");
+        change(
+                all,
+                Setting.RABBITMQ_TABLES,
+                "walroute.distribute.rabbitmq.tables",
+                "offers,t",
+                "WALROUTE_DISTRIBUTE_RABBITMQ_TABLES");
+        change(
+                all,
+                Setting.RABBITMQ_URL,
+                "walroute.distribute.rabbitmq.url",
+                "amqps://u:p@r/v",
+                "WALROUTE_DISTRIBUTE_RABBITMQ_URL");
+        change(
+                all,
+                Setting.RABBITMQ_EXCHANGE,
+                "walroute.distribute.rabbitmq.exchange",
+                "x.y",
+                "WALROUTE_DISTRIBUTE_RABBITMQ_EXCHANGE");
         change(all, Setting.MAX_IN_FLIGHT, "walroute.max-in-flight", "7", "WALROUTE_MAX_IN_FLIGHT");
         change(all, Setting.MAX_IN_FLIGHT_BYTES, "walroute.max-in-flight-bytes", "1GB", "WALROUTE_MAX_IN_FLIGHT_BYTES");
         change(all, Setting.POLL_INTERVAL, "walroute.poll-interval", "1s", "WALROUTE_POLL_INTERVAL");
@@ -207,6 +286,20 @@ class SettingsTest {
                 .containsEntry("url", "value of HOOK_URL")
                 .containsEntry("header.x-y", "value of HOOK_HEADER")
                 .hasSize(10);
+        assertThat(settings.distribution())
+                .isEqualTo(new DistributionSettings(
+                        Optional.of(TableSelection.parse("all")),
+                        "Other",
+                        Optional.of(TableSelection.parse("offers")),
+                        "s",
+                        9,
+                        Optional.of(TableSelection.parse("a.b")),
+                        "c",
+                        Optional.of("redis://other"),
+                        Optional.of(TableSelection.parse("offers,t")),
+                        Optional.of("amqps://u:p@r/v"),
+                        "x.y"));
+        assertThat(settings.distribution().toString()).doesNotContain("u:p");
         assertThat(settings.maxInFlight()).isEqualTo(7);
         assertThat(settings.maxInFlightBytes()).isEqualTo(1L << 30);
         assertThat(settings.pollInterval()).isEqualTo(Duration.ofSeconds(1));
