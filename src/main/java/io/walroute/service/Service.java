@@ -73,6 +73,9 @@ public final class Service implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Service.class);
     private static final int MOST_REPLAYS = 20;
 
+    /** Receivers that routes of the repository send to, each with its lane; without settings of theirs these are off. */
+    static final Map<String, String> READY_RECEIVERS = Map.of("marketplace", "hook", "invalidation", "invalidation");
+
     private static final String STOP_MARK = "stopped_within";
 
     private final Settings settings;
@@ -272,6 +275,9 @@ public final class Service implements AutoCloseable {
         if (!settings.hooks().containsKey("marketplace")) {
             switchOff("hook", "WEBHOOK_URL is not set");
         }
+        if (!settings.hooks().containsKey("invalidation")) {
+            switchOff("invalidation", "walroute.hook.invalidation.url is not set");
+        }
     }
 
     private void switchOff(String sink, String why) {
@@ -375,7 +381,7 @@ public final class Service implements AutoCloseable {
                 Long.toString(settings.drainTimeout().toSeconds() + 1));
         p.setProperty("camel.main.jmx-management-statistics-level", "RoutesOnly");
         p.setProperty("camel.main.stream-caching-enabled", "false"); // bodies are change events
-        for (String sink : List.of("cache", "notify", "hook")) {
+        for (String sink : List.of("cache", "notify", "hook", "invalidation")) {
             p.setProperty("walroute." + sink + ".enabled", Boolean.toString(!off.contains(sink)));
         }
         configureManagement(p);
@@ -443,7 +449,7 @@ public final class Service implements AutoCloseable {
             if (cache != null) {
                 backfills = backfills(camel);
             }
-            operations = new Operations(camel, lanes);
+            operations = new Operations(camel, lanes, hook);
             openBean();
             var server = camel.hasService(ManagementHttpServer.class);
             if (server != null) {
@@ -522,7 +528,7 @@ public final class Service implements AutoCloseable {
 
     private ServiceStatus status() {
         return new ServiceStatus(settings, main.getCamelContext(), health, walWatch::figures, this::walStatus)
-                .sinks(off, this::circuits, deadLetters::standing, this::problemOfSink)
+                .sinks(off, this::circuits, deadLetters::standing, this::problemToShow)
                 .with("gap", () -> guard.openGap())
                 .with("replays", () -> replays == null ? List.of() : running(replays.list(MOST_REPLAYS)));
     }
@@ -546,7 +552,7 @@ public final class Service implements AutoCloseable {
         }
         hook.circuits()
                 .forEach((name, state) -> circuits.put(
-                        name.equals("marketplace") ? "hook" : "hook:" + name,
+                        READY_RECEIVERS.getOrDefault(name, "hook:" + name),
                         state.name().toLowerCase(java.util.Locale.ROOT)));
         return circuits;
     }
@@ -575,6 +581,16 @@ public final class Service implements AutoCloseable {
         };
     }
 
+    /** Beside those also receivers, which only an attempt can tell to be back. */
+    private Optional<String> problemToShow(String sink) {
+        String receiver = READY_RECEIVERS.entrySet().stream()
+                .filter(each -> each.getValue().equals(sink))
+                .map(Map.Entry::getKey)
+                .findFirst()
+                .orElse(sink.startsWith("hook:") ? sink.substring("hook:".length()) : null);
+        return receiver == null ? problemOfSink(sink) : hook.problem(receiver);
+    }
+
     private final class ForgetTableRoutes extends SimpleEventNotifierSupport {
         @Override
         public void notify(CamelEvent event) {
@@ -596,7 +612,7 @@ public final class Service implements AutoCloseable {
         if (notify != null) {
             health.add(() -> part("notify", notify.problem(), Health.Status.DEGRADED, "WebSocket clients can connect"));
         }
-        health.add(() -> part("hook", hook.degraded(), Health.Status.DEGRADED, "no circuit is open"));
+        health.add(() -> part("hook", hook.degraded(), Health.Status.DEGRADED, "receivers take what is sent"));
         health.add(() -> part("dead-letters", deadLetters.problem(), Health.Status.DEGRADED, "nothing is dead"));
     }
 

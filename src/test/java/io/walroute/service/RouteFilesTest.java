@@ -97,7 +97,11 @@ class RouteFilesTest {
 
     @Test
     void every_file_is_loaded_by_the_service() throws Exception {
-        rig = new ServiceRig().start();
+        rig = new ServiceRig();
+        rig.environment.put("WALROUTE_HOOK_INVALIDATION_URL", rig.receiver.url().toString());
+        rig.environment.put("WALROUTE_HOOK_INVALIDATION_SECRET", ServiceRig.SECRET);
+        rig.environment.put("WALROUTE_HOOK_INVALIDATION_ALLOW_NETWORKS", "127.0.0.0/8");
+        rig.start();
         Set<String> loaded = new HashSet<>();
         rig.service().camelContext().getRoutes().forEach(route -> loaded.add(route.getRouteId()));
         for (Path file : files()) {
