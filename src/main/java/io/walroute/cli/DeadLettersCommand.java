@@ -167,7 +167,9 @@ final class DeadLettersCommand implements Runnable {
                     session.out().printf("%-14s %s%n", name.replace('_', ' '), TextTable.oneLine(value));
                 }
             });
-            printAttempts(session.out(), JSON.valueToTree(letter.get("attempt_log")));
+            if (letter.get("attempt_log") != null) {
+                printAttempts(session.out(), JSON.valueToTree(letter.get("attempt_log")));
+            }
             session.out().println("event");
             session.out().println(JSON.writerWithDefaultPrettyPrinter().writeValueAsString(event));
             return 0;
@@ -184,7 +186,7 @@ final class DeadLettersCommand implements Runnable {
                     time(attempt.path("at").asText()),
                     TextTable.oneLine(
                             attempt.has("status")
-                                    ? "answered " + attempt.path("status").asText() + "  "
+                                    ? "answered " + attempt.path("status").asText() + ": "
                                             + attempt.path("answer").asText()
                                     : attempt.path("cause").asText()));
             title = "";

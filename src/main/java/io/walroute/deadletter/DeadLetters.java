@@ -137,17 +137,13 @@ public final class DeadLetters implements ParkedKeys {
         store.define(INDEXES);
     }
 
-    /** A database of an earlier release has the table without it. */
+    /** A database of an earlier release has the table without it. Not as a definition: that would be repeated. */
     private void addAttemptLog() throws SQLException {
-        String column = "ALTER TABLE dead_letters ADD COLUMN %sattempt_log text NOT NULL DEFAULT ''";
-        if (!store.isSqlite()) {
-            store.define(column.formatted("IF NOT EXISTS "));
-        } else if (query(
-                                "SELECT count(*) FROM pragma_table_info('dead_letters') WHERE name = 'attempt_log'",
-                                rows -> rows.getInt(1))
-                        .get(0)
-                == 0) {
-            store.define(column.formatted(""));
+        String there = store.isSqlite()
+                ? "SELECT count(*) FROM pragma_table_info('dead_letters') WHERE name = 'attempt_log'"
+                : "SELECT count(*) FROM pg_attribute WHERE attrelid = 'dead_letters'::regclass AND attname = 'attempt_log'";
+        if (query(there, rows -> rows.getInt(1)).get(0) == 0) {
+            update("ALTER TABLE dead_letters ADD COLUMN attempt_log text NOT NULL DEFAULT ''");
         }
     }
 

@@ -41,6 +41,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class VerificationTest {
     private static final String OTHER = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
     private static final String UNKNOWN = "whsec_BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB";
+    private static final Map<String, String> VERSIONS = Map.of("standardwebhooks", "1.1.1", "svix", "1.99.1");
     private static final ObjectMapper JSON = new ObjectMapper();
 
     private static final List<Case> CASES = new ArrayList<>();
@@ -180,7 +181,9 @@ class VerificationTest {
                             "--no-audit",
                             "--no-fund",
                             "--ignore-scripts",
-                            library),
+                            "--fetch-retries=0",
+                            "--fetch-timeout=10000",
+                            library + "@" + VERSIONS.get(library)),
                     "npm can't install " + library);
         }
         compare(run("node", check("check.mjs"), library, installed.toString()));

@@ -70,8 +70,9 @@ class LanesTest {
 
     @Test
     void a_lane_without_order_can_not_park_behind() {
-        assertThatThrownBy(() -> context.start(
-                        r -> r.from("lanes:cache?ordered=false&parkBehind=true&parkUri=mock:parked").process(sink)))
+        assertThatThrownBy(
+                        () -> context.start(r -> r.from("lanes:cache?ordered=false&parkBehind=true&parkUri=mock:parked")
+                                .process(sink)))
                 .rootCause()
                 .hasMessageContaining("parkBehind=true needs ordered=true");
     }

@@ -67,11 +67,7 @@ class WebhookServiceTest {
 
     private static boolean signed(Request request) {
         return WebhookSignature.verify(
-                List.of(ServiceRig.SECRET),
-                request.headers(),
-                request.body(),
-                Duration.ofMinutes(5),
-                Instant.now());
+                List.of(ServiceRig.SECRET), request.headers(), request.body(), Duration.ofMinutes(5), Instant.now());
     }
 
     private static JsonNode json(Request request) {
@@ -109,7 +105,8 @@ class WebhookServiceTest {
         LongStream.rangeClosed(1, 20).forEach(id -> expected.add("listings:" + id));
         expected.add("offers:9");
         assertThat(keys).isEqualTo(expected);
-        System.out.println("1,021 changes became " + lines + " lines in " + api.requests().size() + " requests");
+        System.out.println(
+                "1,021 changes became " + lines + " lines in " + api.requests().size() + " requests");
         assertThat(lines).as("lines for 1,021 changes").isLessThan(500);
         assertThat(rig.receiver.requests()).as("the partner gets whole changes").isNotEmpty();
     }
@@ -130,7 +127,8 @@ class WebhookServiceTest {
             return Answer.status(204);
         });
         await().atMost(LONG)
-                .until(() -> named.size() == 30 && rig.deadLetters("invalidation").isEmpty());
+                .until(() ->
+                        named.size() == 30 && rig.deadLetters("invalidation").isEmpty());
     }
 
     @Test
@@ -186,10 +184,10 @@ class WebhookServiceTest {
         String time = "20[-0-9]{8} [:0-9]{8}Z  ";
         assertThat(rig.cli.out())
                 .containsPattern("attempts +5\n")
-                .containsPattern("last attempts  " + time + "answered 500  first\n {15}" + time
+                .containsPattern("last attempts  " + time + "answered 500: first\n {15}" + time
                         + "hook:marketplace got no answer: [^\n]*\n {15}" + time
-                        + "answered 503  token=\\*\\*\\*\n {15}" + time + "answered 502  fourth\n {15}" + time
-                        + "answered 422  price is missing\n");
+                        + "answered 503: token=\\*\\*\\*\n {15}" + time + "answered 502: fourth\n {15}" + time
+                        + "answered 422: price is missing\n");
         JsonNode attempts = ServiceRig.JSON
                 .readTree(rig.management("/api/dead-letters/" + id).body())
                 .get("attempt_log");
@@ -217,16 +215,35 @@ class WebhookServiceTest {
             rig.db.execute("DO $$ BEGIN FOR i IN " + i + ".." + (i + 9)
                     + " LOOP UPDATE listings SET price_wei = i WHERE id = i % 8; END LOOP; END $$");
         }
-        await().atMost(LONG).until(() -> prices.values().stream().mapToInt(List::size).sum() > changes / 4);
+        await().atMost(LONG)
+                .until(() -> prices.values().stream().mapToInt(List::size).sum() > changes / 4);
         rig.receiver.otherwise(request -> answer(0, request, prices));
 
         await().atMost(LONG)
                 .until(() -> rig.deadLetters("hook").isEmpty()
-                        && prices.values().stream().mapToLong(of -> of.stream().distinct().count()).sum()
+                        && prices.values().stream()
+                                        .mapToLong(of -> of.stream().distinct().count())
+                                        .sum()
                                 == changes + 8);
         prices.forEach((id, of) -> assertThat(new ArrayList<>(of))
                 .as("prices of listing %d, seed %d", id, seed)
                 .isSorted());
+        assertIdsStandForTheSameChanges();
+    }
+
+    private void assertIdsStandForTheSameChanges() {
+        Map<String, List<String>> changes = new TreeMap<>();
+        for (Request request : rig.receiver.requests()) {
+            assertThat(signed(request)).isTrue();
+            List<String> ids = new ArrayList<>();
+            json(request).forEach(change -> ids.add(change.at("/data/id").asText()));
+            String webhookId = request.header("webhook-id");
+            assertThat(changes.getOrDefault(webhookId, ids)).isEqualTo(ids);
+            changes.put(webhookId, ids);
+            if (ids.size() == 1) {
+                assertThat(webhookId).isEqualTo(ids.get(0));
+            }
+        }
     }
 
     /** Up to 60 it takes the request, and notes what it took. */
