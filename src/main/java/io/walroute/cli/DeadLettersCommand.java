@@ -2,6 +2,7 @@ package io.walroute.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.PrintStream;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneOffset;
@@ -149,6 +150,7 @@ final class DeadLettersCommand implements Runnable {
             Map<String, Object> facts = new LinkedHashMap<>(letter);
             facts.remove("event");
             facts.remove("under_way");
+            facts.remove("attempt_log");
             facts.put("key", key(letter.get("key")));
             facts.put("first_failure", time(letter.get("first_failure")));
             facts.put("last_failure", time(letter.get("last_failure")));
@@ -165,9 +167,29 @@ final class DeadLettersCommand implements Runnable {
                     session.out().printf("%-14s %s%n", name.replace('_', ' '), TextTable.oneLine(value));
                 }
             });
+            if (letter.get("attempt_log") != null) {
+                printAttempts(session.out(), JSON.valueToTree(letter.get("attempt_log")));
+            }
             session.out().println("event");
             session.out().println(JSON.writerWithDefaultPrettyPrinter().writeValueAsString(event));
             return 0;
+        }
+    }
+
+    /** As many as are kept, the oldest first. */
+    private static void printAttempts(PrintStream out, JsonNode attempts) {
+        String title = "last attempts";
+        for (JsonNode attempt : attempts) {
+            out.printf(
+                    "%-14s %s  %s%n",
+                    title,
+                    time(attempt.path("at").asText()),
+                    TextTable.oneLine(
+                            attempt.has("status")
+                                    ? "answered " + attempt.path("status").asText() + ": "
+                                            + attempt.path("answer").asText()
+                                    : attempt.path("cause").asText()));
+            title = "";
         }
     }
 

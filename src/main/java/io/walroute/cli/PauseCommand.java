@@ -11,10 +11,15 @@ import picocli.CommandLine.Parameters;
 
 /** {@code pause} and {@code resume}. */
 abstract class PauseCommand implements Callable<Integer> {
+    private static final String RECEIVER = "hook:";
+
     private final Session session;
     private final String verb;
 
-    @Parameters(paramLabel = "ROUTE", description = "source, or the id of a sink's route: cache, notify, hook, …")
+    @Parameters(
+            paramLabel = "ROUTE",
+            description =
+                    "source, the id of a sink's route (cache, notify, hook, …), or with resume a receiver: hook:NAME")
     private String route;
 
     @Option(names = "--json", description = "Print one JSON document.")
@@ -27,18 +32,39 @@ abstract class PauseCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        String path = route.equals("source")
-                ? "/source/" + verb
-                : "/routes/" + URLEncoder.encode(route, StandardCharsets.UTF_8) + "/" + verb;
-        JsonNode now = new ManagementClient(session.settings()).post(path, Map.of());
+        JsonNode now = new ManagementClient(session.settings()).post(path(), Map.of());
         if (json) {
             Json.print(session.out(), now);
         } else {
             session.out()
-                    .println("Route " + now.path("route").asText() + " is "
-                            + now.path("state").asText().toLowerCase(java.util.Locale.ROOT) + ".");
+                    .println(
+                            now.has("receiver")
+                                    ? receiver(now)
+                                    : "Route " + now.path("route").asText() + " is "
+                                            + now.path("state").asText().toLowerCase(java.util.Locale.ROOT) + ".");
         }
         return 0;
+    }
+
+    private String path() {
+        if (route.equals("source")) {
+            return "/source/" + verb;
+        }
+        return route.startsWith(RECEIVER)
+                ? "/hooks/" + encoded(route.substring(RECEIVER.length())) + "/" + verb
+                : "/routes/" + encoded(route) + "/" + verb;
+    }
+
+    private static String encoded(String text) {
+        return URLEncoder.encode(text, StandardCharsets.UTF_8);
+    }
+
+    private static String receiver(JsonNode now) {
+        String name = RECEIVER + now.path("receiver").asText();
+        return now.path("was").isNull()
+                ? "Nothing was in the way of " + name + "."
+                : name + " is tried again. It had got nothing: "
+                        + now.path("was").asText();
     }
 
     @Command(
@@ -57,7 +83,10 @@ abstract class PauseCommand implements Callable<Integer> {
 
     @Command(
             name = "resume",
-            description = "Lets go on what was paused.",
+            description = {
+                "Lets go on what was paused.",
+                "A receiver (hook:NAME) that answered 410 Gone, asked for a long pause or keeps failing is tried again."
+            },
             footer = {"", "Example: walroute resume hook"})
     static final class Resume extends PauseCommand {
         Resume(Session session) {

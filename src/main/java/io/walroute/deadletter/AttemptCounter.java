@@ -7,7 +7,7 @@ import org.apache.camel.spi.CamelEvent.ExchangeRedeliveryEvent;
 import org.apache.camel.support.EventNotifierSupport;
 
 /**
- * Notes on each exchange how often its step was tried again: Camel takes its own count off the message before it calls the
+ * Notes on each exchange how often its step was tried again, and how each attempt ended: Camel takes its own count off the message before it calls the
  * dead-letter endpoint. Asks for events of redeliveries only, since every other kind would cost all exchanges.
  */
 final class AttemptCounter extends EventNotifierSupport {
@@ -39,14 +39,17 @@ final class AttemptCounter extends EventNotifierSupport {
         if (event instanceof ExchangeRedeliveryEvent redelivery) {
             Exchange exchange = redelivery.getExchange();
             exchange.setProperty(REDELIVERIES, redelivery.getAttempt());
-            count(exchange);
+            Throwable caught = exchange.getProperty(Exchange.EXCEPTION_CAUGHT, Throwable.class);
+            if (caught != null) {
+                AttemptLog.note(exchange, caught);
+                count(exchange, caught);
+            }
         }
     }
 
-    private void count(Exchange exchange) {
-        Throwable caught = exchange.getProperty(Exchange.EXCEPTION_CAUGHT, Throwable.class);
+    private void count(Exchange exchange, Throwable caught) {
         String sink = exchange.getProperty(ChangeProperties.LANE, String.class);
-        if (caught != null && sink != null) {
+        if (sink != null) {
             counts.redelivered(sink, Failure.kind(exchange), Failure.cause(caught));
         }
     }

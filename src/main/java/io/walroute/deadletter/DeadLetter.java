@@ -1,6 +1,8 @@
 package io.walroute.deadletter;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import java.time.Instant;
+import java.util.List;
 
 /**
  * One delivery of one change to one sink that did not get through, as the table {@code dead_letters} keeps it.
@@ -14,6 +16,7 @@ import java.time.Instant;
  * @param nextAttempt when it is due; null once it is dead
  * @param event the change's JSON
  * @param headers the message headers that its route needs again, as a JSON object
+ * @param attemptLog how the last attempts ended, the oldest first
  */
 public record DeadLetter(
         long id,
@@ -36,7 +39,8 @@ public record DeadLetter(
         String cause,
         State state,
         String event,
-        String headers) {
+        String headers,
+        List<JsonNode> attemptLog) {
     /** PARKED ones are sent again, and later changes of the key wait behind them; DEAD ones have had their last attempt. */
     public enum State {
         PARKED,

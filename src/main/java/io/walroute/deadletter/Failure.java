@@ -13,12 +13,18 @@ import org.apache.camel.util.URISupport;
  * @param cause one line, without secrets
  * @param route null if it was parked without an attempt
  * @param endpoint null as for the route
+ * @param attemptLog as {@link AttemptLog} writes it; empty if it was parked without an attempt
  */
-record Failure(int attempts, String cause, String route, String endpoint) {
+record Failure(int attempts, String cause, String route, String endpoint, String attemptLog) {
     private static final int LONGEST_CAUSE = 500;
     private static final Pattern LOGIN_IN_URL = Pattern.compile("(?<=//)[^/@\\s]*@");
     private static final Pattern SECRET = Pattern.compile(
             "(?i)((?:password|passwd|secret|token|api[-_]?key|authorization)[\"']?\\s*[=:]\\s*)(?:Bearer\\s+)?[^\\s,;&\"')]+");
+
+    /** Without a record of the attempts. */
+    Failure(int attempts, String cause, String route, String endpoint) {
+        this(attempts, cause, route, endpoint, "");
+    }
 
     static Failure of(Exchange exchange) {
         String reason = exchange.getProperty(ChangeProperties.PARK_REASON, String.class);
@@ -27,12 +33,14 @@ record Failure(int attempts, String cause, String route, String endpoint) {
             return new Failure(0, oneLine(reason == null ? "sent here by its route" : reason), null, null);
         }
         int redeliveries = AttemptCounter.redeliveries(exchange);
+        boolean tried = !isNotAttempted(caught);
         String endpoint = exchange.getProperty(Exchange.FAILURE_ENDPOINT, String.class);
         return new Failure(
-                redeliveries + (isNotAttempted(caught) ? 0 : 1),
+                redeliveries + (tried ? 1 : 0),
                 cause(caught),
                 exchange.getProperty(Exchange.FAILURE_ROUTE_ID, String.class),
-                endpoint == null ? null : URISupport.sanitizeUri(endpoint));
+                endpoint == null ? null : URISupport.sanitizeUri(endpoint),
+                tried ? AttemptLog.with(exchange, caught) : AttemptLog.noted(exchange));
     }
 
     private static boolean isNotAttempted(Throwable caught) {

@@ -22,6 +22,18 @@ final class AddressGuard {
     private static final Cidr SIX_TO_FOUR = Cidr.parse("2002::/16");
     private static final Cidr GLOBAL_UNICAST = Cidr.parse("2000::/3");
 
+    /** They give a machine's credentials to whoever asks from it. A network that only contains one doesn't mean it. */
+    private static final List<Cidr> METADATA = List.of(
+            Cidr.parse("169.254.169.254"),
+            Cidr.parse("169.254.170.2"),
+            Cidr.parse("169.254.170.23"),
+            Cidr.parse("168.63.129.16"),
+            Cidr.parse("100.100.100.200"),
+            Cidr.parse("192.0.0.192"),
+            Cidr.parse("fd00:ec2::254"),
+            Cidr.parse("fd00:ec2::23"),
+            Cidr.parse("fd20:ce::254"));
+
     private final List<Cidr> allowed;
 
     AddressGuard(List<Cidr> allowed) {
@@ -34,8 +46,15 @@ final class AddressGuard {
      * @param encrypted whether the connection is https; plain http goes to allowed networks only
      */
     Optional<String> refusal(InetAddress address, boolean encrypted) {
-        if (allowed.stream().anyMatch(network -> network.contains(address))) {
+        List<Cidr> within =
+                allowed.stream().filter(network -> network.contains(address)).toList();
+        boolean metadata = METADATA.stream().anyMatch(each -> each.contains(address));
+        if (within.stream().anyMatch(network -> !metadata || network.isOneAddress())) {
             return Optional.empty();
+        }
+        if (!within.isEmpty()) {
+            return Optional.of(address.getHostAddress() + " is a cloud's metadata address, which " + within.get(0)
+                    + " doesn't allow along with others");
         }
         if (!encrypted) {
             return Optional.of(
@@ -60,7 +79,15 @@ final class AddressGuard {
         if (SIX_TO_FOUR.contains(bytes)) {
             return kind(embedded(bytes, 2)).map(kind -> kind + ", tunnelled");
         }
+        if (isIsatap(bytes)) {
+            return kind(embedded(bytes, 12)).map(kind -> kind + ", tunnelled");
+        }
         return GLOBAL_UNICAST.contains(bytes) ? Optional.empty() : Optional.of("not a public address");
+    }
+
+    /** The interface part is 0000:5efe or 0200:5efe and an IPv4 address. */
+    private static boolean isIsatap(byte[] bytes) {
+        return (bytes[8] & 0xFD) == 0 && bytes[9] == 0 && bytes[10] == 0x5E && (bytes[11] & 0xFF) == 0xFE;
     }
 
     private static InetAddress embedded(byte[] bytes, int offset) {

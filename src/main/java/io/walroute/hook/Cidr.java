@@ -61,6 +61,10 @@ final class Cidr {
         return (address[whole] & mask) == (network[whole] & mask);
     }
 
+    boolean isOneAddress() {
+        return prefixBits == network.length * 8;
+    }
+
     @Override
     public String toString() {
         return text;

@@ -8,17 +8,23 @@ import java.util.List;
  * The changes of one request, and who waits for its outcome. The body is made at the attempt: what waits for its turn
  * holds no second copy.
  *
- * @param array whether the body is a JSON array, as it is in batch mode even of one change
+ * @param shape in batch mode the body is a JSON array even of one change
  * @param waiting one for each event
  */
-record Delivery(List<ChangeEvent> events, boolean array, List<Promise<Void>> waiting) {
+record Delivery(List<ChangeEvent> events, Shape shape, List<Promise<Void>> waiting) {
     /** The same for each attempt. */
     String webhookId() {
-        return HookBody.webhookId(events.stream().map(ChangeEvent::id).toList());
+        List<String> ids = events.stream().map(ChangeEvent::id).toList();
+        return shape.body() == BodyKind.INVALIDATIONS ? HookBody.invalidationsId(ids) : HookBody.webhookId(ids);
     }
 
     byte[] body() {
-        return array ? HookBody.array(events.stream().map(HookBody::of).toList()) : HookBody.of(events.get(0));
+        if (shape.body() == BodyKind.INVALIDATIONS) {
+            return Invalidations.body(events);
+        }
+        return shape.isBatched()
+                ? HookBody.array(events.stream().map(HookBody::of).toList())
+                : HookBody.of(events.get(0));
     }
 
     void delivered() {

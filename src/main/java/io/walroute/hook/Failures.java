@@ -8,10 +8,14 @@ import java.nio.charset.StandardCharsets;
 import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.ZonedDateTime;
+import java.time.LocalDateTime;
+import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
+import java.time.format.DateTimeFormatterBuilder;
+import java.time.temporal.ChronoField;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.TimeoutException;
 import javax.net.ssl.SSLException;
 
@@ -20,6 +24,16 @@ final class Failures {
     private static final int MAX_TEXT = 500;
     // A receiver that asks for more asks for a human.
     private static final Duration MAX_RETRY_AFTER = Duration.ofHours(24);
+
+    /** RFC 9110's three: the one to send, and two that are to be understood. */
+    private static final List<DateTimeFormatter> HTTP_DATES = List.of(
+            DateTimeFormatter.RFC_1123_DATE_TIME,
+            new DateTimeFormatterBuilder()
+                    .appendPattern("EEEE, dd-MMM-")
+                    .appendValueReduced(ChronoField.YEAR, 2, 2, 2000)
+                    .appendPattern(" HH:mm:ss 'GMT'")
+                    .toFormatter(Locale.US),
+            DateTimeFormatter.ofPattern("EEE MMM ppd HH:mm:ss uuuu", Locale.US));
 
     private final HookSettings settings;
     private final List<String> secrets = new ArrayList<>();
@@ -31,18 +45,28 @@ final class Failures {
         settings.headers().values().stream().filter(value -> !value.isBlank()).forEach(secrets::add);
     }
 
-    HookException of(Answer answer, Instant now) {
+    /** @param changes how many were in the request */
+    HookException of(Answer answer, int changes, Instant now) {
         String text = printable(new String(answer.body(), StandardCharsets.UTF_8));
         var message = new StringBuilder("answered ").append(answer.status());
         if (answer.status() >= 300 && answer.status() < 400) {
             message.append(", a redirect, which is not followed. Set walroute.hook." + settings.name()
                     + ".url to the final URL");
         }
+        if (changes > 1) {
+            message.append(" to ").append(changes).append(" changes at once");
+        }
         if (!text.isEmpty()) {
             message.append(": ").append(text);
         }
         return new HookException(
-                settings.name(), message.toString(), answer.status(), retryAfter(answer.retryAfter(), now), text, null);
+                settings.name(),
+                message.toString(),
+                answer.status(),
+                retryAfter(answer.retryAfter(), now),
+                text,
+                changes,
+                null);
     }
 
     HookException of(Throwable cause) {
@@ -106,13 +130,16 @@ final class Failures {
         if (text.matches("\\d{1,9}")) {
             return bounded(Duration.ofSeconds(Long.parseLong(text)));
         }
-        try {
-            var date = ZonedDateTime.parse(text, DateTimeFormatter.RFC_1123_DATE_TIME);
-            return bounded(Duration.between(now, date.toInstant()));
-        } catch (DateTimeException unreadable) {
-            // A receiver's mistake: as if it had asked for nothing.
-            return null;
+        for (DateTimeFormatter format : HTTP_DATES) {
+            try {
+                var date = LocalDateTime.parse(text, format);
+                return bounded(Duration.between(now, date.toInstant(ZoneOffset.UTC)));
+            } catch (DateTimeException other) {
+                // Not of this form.
+            }
         }
+        // A receiver's mistake: as if it had asked for nothing.
+        return null;
     }
 
     private static Duration bounded(Duration asked) {

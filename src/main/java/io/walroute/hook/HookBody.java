@@ -15,7 +15,7 @@ import java.util.regex.Pattern;
 /** What a receiver gets: {@code {"type":"listings.update","timestamp":"…","data":{event}}}, and under which webhook-id. */
 final class HookBody {
     // As in the event itself: PostgreSQL's microseconds, always six digits.
-    private static final DateTimeFormatter MICROSECONDS =
+    static final DateTimeFormatter MICROSECONDS =
             DateTimeFormatter.ofPattern("uuuu-MM-dd'T'HH:mm:ss.SSSSSS'Z'").withZone(ZoneOffset.UTC);
     private static final Pattern HEADER_SAFE = Pattern.compile("[A-Za-z0-9_-]{1,128}");
 
@@ -63,6 +63,11 @@ final class HookBody {
      */
     static String webhookId(List<String> eventIds) {
         return eventIds.size() == 1 ? webhookId(eventIds.get(0)) : "batch-" + sha256(String.join("\n", eventIds));
+    }
+
+    /** Not that of the changes themselves: one receiver may get both, and would drop what it takes for a repetition. */
+    static String invalidationsId(List<String> eventIds) {
+        return "invalidate-" + sha256(String.join("\n", eventIds));
     }
 
     private static String sha256(String text) {

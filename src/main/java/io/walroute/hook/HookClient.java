@@ -13,7 +13,9 @@ import io.vertx.core.http.HttpClientOptions;
 import io.walroute.change.ChangeEvent;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -42,8 +44,7 @@ final class HookClient {
     private final Gate<Delivery> gate;
     private final Promise<Void> whenClosed = Promise.promise();
 
-    private Batch batch;
-    private long batchTimer;
+    private final Map<Shape, Batch> batches = new HashMap<>();
     private boolean wakeScheduled;
     private boolean closed;
     private long openUntilNanos;
@@ -66,6 +67,7 @@ final class HookClient {
         meters = new HookMeters(registry, settings.name());
         circuit = newCircuit();
         meters.watch(circuit);
+        meters.watchDisabled(() -> disabled != null);
         double rate = settings.ratePerSecond();
         gate = new Gate<>(settings.concurrency(), rate > 0 ? new TokenBucket(rate, System.nanoTime()) : null);
     }
@@ -78,7 +80,7 @@ final class HookClient {
                 .waitDurationInOpenState(settings.circuitWait())
                 .permittedNumberOfCallsInHalfOpenState(3)
                 // A receiver that refuses one change is there, and may take the next.
-                .recordException(e -> !(e instanceof HookException hook && hook.isPermanent()))
+                .recordException(e -> !(e instanceof HookException hook && hook.isRefusal()))
                 .build();
         var breaker = CircuitBreaker.of("hook:" + settings.name(), config);
         breaker.getEventPublisher().onStateTransition(event -> {
@@ -104,13 +106,15 @@ final class HookClient {
      * @param alone whether the change goes in a request of its own even in batch mode
      * @return fails with {@link HookException}; completed on the event loop
      */
-    Future<Void> send(ChangeEvent event, boolean alone) {
+    Future<Void> send(ChangeEvent event, Shape shape, boolean alone) {
         Promise<Void> promise = Promise.promise();
         // Computed here and kept by the event: the event loop is no place for megabytes of JSON.
-        event.toJson();
+        if (shape.body() == BodyKind.CHANGES) {
+            event.toJson();
+        }
         eventLoop.runOnContext(now -> {
             try {
-                accept(event, alone, promise);
+                accept(event, shape, alone, promise);
             } catch (RuntimeException | Error e) {
                 // Whatever it is: an exchange that never ends would hold its key, and at last the slot, for ever.
                 promise.tryFail(failures.of(e));
@@ -146,6 +150,21 @@ final class HookClient {
         return longPause().map(HookUnavailableException::getMessage);
     }
 
+    /** Forgets a 410, a long pause and an open circuit. Returns why nothing was sent; empty if nothing was in the way. */
+    Optional<String> resume() {
+        Optional<String> was = degraded();
+        eventLoop.runOnContext(now -> {
+            disabled = null;
+            pausedUntil = Instant.EPOCH;
+            openUntilNanos = System.nanoTime();
+            if (circuit.getState() != CircuitBreaker.State.CLOSED) {
+                circuit.transitionToClosedState();
+            }
+            LOG.info("hook:{} was resumed by an operator", settings.name());
+        });
+        return was;
+    }
+
     /** Fails what waits; what is under way fails as its connection closes. May be called again. */
     Future<Void> close() {
         eventLoop.runOnContext(now -> {
@@ -154,43 +173,47 @@ final class HookClient {
             }
             closed = true;
             meters.close();
-            if (batch != null) {
-                gate.add(takeBatch());
-            }
+            List.copyOf(batches.values()).forEach(each -> gate.add(take(each)));
             gate.clear().forEach(each -> each.fail(stopping()));
             transport.close().onComplete(whenClosed);
         });
         return whenClosed.future();
     }
 
-    private void accept(ChangeEvent event, boolean alone, Promise<Void> promise) {
-        boolean batched = settings.batchSize() > 1;
-        if (batched && !alone) {
-            collect(event, promise);
+    private void accept(ChangeEvent event, Shape shape, boolean alone, Promise<Void> promise) {
+        if (shape.isBatched() && !alone) {
+            collect(event, shape, promise);
         } else {
-            enqueue(new Delivery(List.of(event), batched, List.of(promise)));
+            enqueue(new Delivery(List.of(event), shape, List.of(promise)));
         }
     }
 
-    private void collect(ChangeEvent event, Promise<Void> promise) {
+    private void collect(ChangeEvent event, Shape shape, Promise<Void> promise) {
+        Batch batch = batches.get(shape);
         if (batch != null && !batch.hasRoomFor(event)) {
-            enqueue(takeBatch());
+            enqueue(take(batch));
+            batch = null;
         }
         if (batch == null) {
-            batch = new Batch(settings.batchSize());
-            batchTimer = vertx.setTimer(settings.batchDelay().toMillis(), due -> enqueue(takeBatch()));
+            batch = open(shape);
         }
         batch.add(event, promise);
         if (batch.isFull()) {
-            enqueue(takeBatch());
+            enqueue(take(batch));
         }
     }
 
-    private Delivery takeBatch() {
-        vertx.cancelTimer(batchTimer);
-        Delivery delivery = batch.toDelivery();
-        batch = null;
-        return delivery;
+    private Batch open(Shape shape) {
+        var batch = new Batch(shape);
+        batch.timer = vertx.setTimer(shape.batchDelay().toMillis(), due -> enqueue(take(batch)));
+        batches.put(shape, batch);
+        return batch;
+    }
+
+    private Delivery take(Batch batch) {
+        vertx.cancelTimer(batch.timer);
+        batches.remove(batch.shape);
+        return batch.toDelivery();
     }
 
     private void enqueue(Delivery delivery) {
@@ -244,7 +267,8 @@ final class HookClient {
                 circuit.onSuccess(took.toNanos(), TimeUnit.NANOSECONDS);
                 delivery.delivered();
             } else {
-                HookException failure = failures.of(answered.result(), Instant.now());
+                HookException failure =
+                        failures.of(answered.result(), delivery.events().size(), Instant.now());
                 heed(failure);
                 failed(delivery, failure, failure.getStatus() / 100 + "xx", took);
             }
@@ -274,8 +298,10 @@ final class HookClient {
     /** 410 is the receiver's wish to be left alone; Retry-After holds for the endpoint, not for this change only. */
     private void heed(HookException failure) {
         if (failure.getStatus() == GONE && disabled == null) {
-            disabled = "is disabled: its receiver answered 410 Gone. Correct walroute.hook." + settings.name()
-                    + ".url or take the hook out of the routes, then restart";
+            disabled =
+                    "is disabled: its receiver answered 410 Gone, changes are parked. If it is there again: walroute resume"
+                            + " hook:" + settings.name() + ". If it moved, correct walroute.hook." + settings.name()
+                            + ".url and restart; if it is gone for good, take it out of the routes";
             LOG.error("hook:{} {}", settings.name(), disabled);
         }
         Duration wait = failure.getRetryAfter();
@@ -285,8 +311,13 @@ final class HookClient {
         if (wait.compareTo(settings.timeout()) <= 0) {
             gate.pauseUntil(System.nanoTime() + wait.toNanos());
         } else {
-            pausedUntil = Instant.now().plus(wait);
-            LOG.warn("hook:{} asked for a pause: changes are parked until {}", settings.name(), pausedUntil);
+            Instant until = Instant.now().plus(wait);
+            boolean first = longPause().isEmpty();
+            // Answers come in any order: a short one must not end a longer pause.
+            pausedUntil = until.isAfter(pausedUntil) ? until : pausedUntil;
+            if (first) {
+                LOG.warn("hook:{} asked for a pause: changes are parked until {}", settings.name(), pausedUntil);
+            }
         }
     }
 

@@ -76,12 +76,34 @@ public class HookComponent extends DefaultComponent {
         return reasons.isEmpty() ? Optional.empty() : Optional.of(reasons);
     }
 
+    /** Why a receiver gets nothing at present, in one line; empty if it does, or if there is no such receiver. */
+    public Optional<String> problem(String name) {
+        return Optional.ofNullable(clients.get(name)).flatMap(HookClient::degraded);
+    }
+
+    /**
+     * Lets a receiver be tried again that answered 410 Gone, asked for a long pause or keeps failing.
+     *
+     * @return why it got nothing; empty if nothing was in the way
+     * @throws IllegalArgumentException if no route sends to it
+     */
+    public Optional<String> resume(String name) {
+        HookClient client = clients.get(name);
+        if (client == null) {
+            throw new IllegalArgumentException("no route sends to hook:" + name + ". Receivers in use: "
+                    + (clients.isEmpty() ? "none" : String.join(", ", new TreeSet<>(clients.keySet()))));
+        }
+        return client.resume();
+    }
+
     @Override
-    protected Endpoint createEndpoint(String uri, String name, Map<String, Object> parameters) {
+    protected Endpoint createEndpoint(String uri, String name, Map<String, Object> parameters) throws Exception {
         if (!receivers.containsKey(name)) {
             throw new IllegalArgumentException(unknown(name));
         }
-        return new HookEndpoint(uri, this, name);
+        var endpoint = new HookEndpoint(uri, this, name, receivers.get(name));
+        setProperties(endpoint, parameters);
+        return endpoint;
     }
 
     private String unknown(String name) {

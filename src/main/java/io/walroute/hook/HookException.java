@@ -1,6 +1,8 @@
 package io.walroute.hook;
 
+import io.walroute.change.AttemptDetails;
 import java.time.Duration;
+import java.time.Instant;
 
 /**
  * An attempt that did not end in a 2xx. The message is one line that names the endpoint and holds no secret. Without a
@@ -8,22 +10,33 @@ import java.time.Duration;
  *
  * <p>Routes may ask: {@code onWhen: ${exception.permanent}}.
  */
-public class HookException extends Exception {
+public class HookException extends Exception implements AttemptDetails {
     private final String endpoint;
     private final int status;
     private final Duration retryAfter;
     private final String answer;
+    private final int changes;
+    private final Instant at = Instant.now();
 
     HookException(String endpoint, String message, Throwable cause) {
-        this(endpoint, message, 0, null, "", cause);
+        this(endpoint, message, 0, null, "", 1, cause);
     }
 
-    HookException(String endpoint, String message, int status, Duration retryAfter, String answer, Throwable cause) {
+    /** @param changes how many were in the request */
+    HookException(
+            String endpoint,
+            String message,
+            int status,
+            Duration retryAfter,
+            String answer,
+            int changes,
+            Throwable cause) {
         super("hook:" + endpoint + " " + message, cause, false, false);
         this.endpoint = endpoint;
         this.status = status;
         this.retryAfter = retryAfter;
         this.answer = answer;
+        this.changes = changes;
     }
 
     /** The NAME of {@code hook:NAME}. */
@@ -31,7 +44,14 @@ public class HookException extends Exception {
         return endpoint;
     }
 
+    /** When the attempt ended. */
+    @Override
+    public Instant getAt() {
+        return at;
+    }
+
     /** The HTTP status; 0 if there was no answer. */
+    @Override
     public int getStatus() {
         return status;
     }
@@ -42,12 +62,21 @@ public class HookException extends Exception {
     }
 
     /** The beginning of the answer's body as one printable line, at most 500 characters; empty if there was none. */
+    @Override
     public String getAnswer() {
         return answer;
     }
 
-    /** Whether the receiver refused this change itself (4xx but 408 and 429), so that sending it again is of little use. */
+    /**
+     * Whether the receiver refused this change itself, so that sending it again is of little use. Not so in a request with
+     * others: it may be any of them, and redelivered each goes alone.
+     */
     public boolean isPermanent() {
+        return isRefusal() && changes == 1;
+    }
+
+    /** 4xx but 408 and 429: the receiver is there, and doesn't take this request. */
+    boolean isRefusal() {
         return status >= 400 && status < 500 && status != 408 && status != 429;
     }
 }

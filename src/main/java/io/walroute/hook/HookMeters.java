@@ -6,6 +6,7 @@ import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
 import java.time.Duration;
+import java.util.function.BooleanSupplier;
 
 /** The meters of one receiver. */
 final class HookMeters {
@@ -15,6 +16,7 @@ final class HookMeters {
     private final Counter opened;
     private final Counter refused;
     private Gauge circuitGauge;
+    private Gauge disabledGauge;
 
     HookMeters(MeterRegistry registry, String endpoint) {
         this.registry = registry;
@@ -38,6 +40,14 @@ final class HookMeters {
         circuitGauge = Gauge.builder("walroute.circuit.open", circuit, each -> isOpen(each) ? 1 : 0)
                 .description("1 while the endpoint's circuit is open and changes are parked without an attempt")
                 .tag("endpoint", endpoint)
+                .register(registry);
+    }
+
+    void watchDisabled(BooleanSupplier disabled) {
+        disabledGauge = Gauge.builder("walroute.hook.disabled", disabled, each -> each.getAsBoolean() ? 1 : 0)
+                .description("1 since the receiver answered 410 Gone: changes are parked until an operator resumes it")
+                .tag("endpoint", endpoint)
+                .strongReference(true)
                 .register(registry);
     }
 
@@ -70,6 +80,7 @@ final class HookMeters {
     /** A registry keeps the first gauge of a name: left there, it would hide the next client's circuit. */
     void close() {
         registry.remove(circuitGauge);
+        registry.remove(disabledGauge);
     }
 
     static boolean isOpen(CircuitBreaker circuit) {

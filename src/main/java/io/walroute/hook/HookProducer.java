@@ -12,12 +12,16 @@ import org.apache.camel.support.DefaultAsyncProducer;
 class HookProducer extends DefaultAsyncProducer {
     private final HookEndpoint endpoint;
     private final HookComponent component;
+    private final Selection selection;
+    private final Shape shape;
     private HookClient client;
 
     HookProducer(HookEndpoint endpoint) {
         super(endpoint);
         this.endpoint = endpoint;
         component = endpoint.getComponent();
+        selection = endpoint.selection();
+        shape = endpoint.shape();
     }
 
     @Override
@@ -29,7 +33,12 @@ class HookProducer extends DefaultAsyncProducer {
     @Override
     public boolean process(Exchange exchange, AsyncCallback callback) {
         try {
-            send(exchange, callback);
+            ChangeEvent event = event(exchange);
+            if (!selection.wants(event)) {
+                callback.done(true);
+                return true;
+            }
+            send(exchange, event, callback);
             return false;
         } catch (RuntimeException e) {
             exchange.setException(e);
@@ -38,10 +47,10 @@ class HookProducer extends DefaultAsyncProducer {
         }
     }
 
-    private void send(Exchange exchange, AsyncCallback callback) {
+    private void send(Exchange exchange, ChangeEvent event, AsyncCallback callback) {
         // Batched again, one change that the receiver can't take would take its neighbours down at every attempt.
         boolean alone = Boolean.TRUE.equals(exchange.getMessage().getHeader(Exchange.REDELIVERED, Boolean.class));
-        client.send(event(exchange), alone).onComplete(sent -> {
+        client.send(selection.cut(event), shape, alone).onComplete(sent -> {
             if (sent.failed()) {
                 exchange.setException(sent.cause());
             }

@@ -9,6 +9,6 @@ import java.time.Duration;
  */
 public class HookUnavailableException extends HookException implements NotAttempted {
     HookUnavailableException(String endpoint, String message, Duration retryAfter) {
-        super(endpoint, message, 0, retryAfter, "", null);
+        super(endpoint, message, 0, retryAfter, "", 1, null);
     }
 }

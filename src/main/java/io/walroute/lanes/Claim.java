@@ -3,6 +3,7 @@ package io.walroute.lanes;
 import io.walroute.change.ChangeEvent;
 import io.walroute.change.ChangeHeaders;
 import io.walroute.change.Operation;
+import java.util.concurrent.atomic.AtomicLong;
 import org.apache.camel.Message;
 
 /**
@@ -17,6 +18,10 @@ import org.apache.camel.Message;
  * @param oldKey a second key; null if there is none
  */
 record Claim(String table, String key, String oldKey) {
+    private static final AtomicLong NUMBERS = new AtomicLong();
+    // A lane's claims are all of this kind or none, so no key can be taken for it.
+    private static final String UNSHARED = "#";
+
     static Claim of(Message message) {
         if (message.getBody() instanceof ChangeEvent event) {
             return of(event);
@@ -38,6 +43,11 @@ record Claim(String table, String key, String oldKey) {
         }
         String oldKey = event.operation() == Operation.UPDATE ? event.oldKeyText() : key;
         return new Claim(table, key, key.equals(oldKey) ? null : oldKey);
+    }
+
+    /** One that conflicts with no other. */
+    Claim ofNothingElse() {
+        return new Claim(table, UNSHARED + NUMBERS.incrementAndGet(), null);
     }
 
     boolean wholeTable() {

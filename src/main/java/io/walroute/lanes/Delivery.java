@@ -60,8 +60,13 @@ final class Delivery {
     boolean keyParkedSince;
 
     Delivery(Exchange exchange, String lane) throws Exception {
+        this(exchange, lane, true);
+    }
+
+    /** @param ordered whether it claims what it changes */
+    Delivery(Exchange exchange, String lane, boolean ordered) throws Exception {
         Message message = exchange.getMessage();
-        claim = Claim.of(message);
+        claim = ordered ? Claim.of(message) : Claim.of(message).ofNothingElse();
         body = message.getBody() instanceof StreamCache stream ? stream.copy(exchange) : message.getBody();
         eventId = body instanceof ChangeEvent event ? event.id() : null;
         bytes = HeldBytes.of(body);

@@ -63,7 +63,7 @@ final class Lane {
     /** Redriven ones that are under way. */
     private final Set<Delivery> redriving = new LinkedHashSet<>();
 
-    private LaneSettings settings = LaneSettings.DEFAULT;
+    private volatile LaneSettings settings = LaneSettings.DEFAULT; // written under the lock
     private Object consumer;
     private Spill spill;
     private boolean closed;
@@ -100,6 +100,11 @@ final class Lane {
         this.name = name;
         this.meters = meters;
         marks = new ParkedMarks(mostParkedKeys);
+    }
+
+    /** Whether a key's deliveries are to wait for each other. */
+    boolean isOrdered() {
+        return settings.ordered();
     }
 
     /** Settings of a consumer that exists but doesn't run yet. */

@@ -12,6 +12,7 @@ import java.util.List;
  * @param parkUri where deliveries are parked, or null: then a full lane lets its senders wait however long
  * @param parkAfter how long a full lane may complete nothing before it parks instead of letting senders wait
  * @param parkBehind whether deliveries of a key with parked ones are parked too
+ * @param ordered whether changes of a key wait for each other; else all run as they come
  * @param threads how many threads start deliveries: more than one only for routes that block
  * @param maxInFlight deliveries under way at once
  */
@@ -22,10 +23,11 @@ public record LaneSettings(
         String parkUri,
         Duration parkAfter,
         boolean parkBehind,
+        boolean ordered,
         int threads,
         int maxInFlight) {
     public static final LaneSettings DEFAULT =
-            new LaneSettings(10_000, 64L << 20, WhenFull.WAIT, null, Duration.ofSeconds(1), false, 1, 1000);
+            new LaneSettings(10_000, 64L << 20, WhenFull.WAIT, null, Duration.ofSeconds(1), false, true, 1, 1000);
 
     public LaneSettings {
         List<String> wrong = new ArrayList<>();
@@ -39,6 +41,9 @@ public record LaneSettings(
         }
         if (parkUri == null && parkBehind) {
             wrong.add("parkBehind=true needs parkUri, as in parkUri=dead-letter:NAME");
+        }
+        if (!ordered && parkBehind) {
+            wrong.add("parkBehind=true needs ordered=true: nothing waits behind another");
         }
         if (!wrong.isEmpty()) {
             throw new IllegalArgumentException(String.join("; ", wrong));

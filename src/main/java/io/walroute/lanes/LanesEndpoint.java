@@ -56,8 +56,15 @@ public class LanesEndpoint extends DefaultEndpoint {
     @UriParam(
             label = "consumer",
             description =
-                    "Whether later changes of a key with parked ones are parked behind them; default: if there is a parkUri")
+                    "Whether later changes of a key with parked ones are parked behind them; default: if there is a parkUri and the lane is ordered")
     private Boolean parkBehind;
+
+    @UriParam(
+            label = "consumer",
+            defaultValue = "true",
+            description =
+                    "Whether changes of a key wait for each other; false only for a sink to which their order is nothing")
+    private boolean ordered = LaneSettings.DEFAULT.ordered();
 
     @UriParam(
             label = "consumer",
@@ -102,7 +109,8 @@ public class LanesEndpoint extends DefaultEndpoint {
                     WhenFull.valueOf(whenFull.toUpperCase(Locale.ROOT)),
                     parkUri,
                     Duration.ofMillis(parkAfter),
-                    parkBehind == null ? parkUri != null : parkBehind,
+                    parkBehind == null ? parkUri != null && ordered : parkBehind,
+                    ordered,
                     threads,
                     maxInFlight);
         } catch (IllegalArgumentException e) {
@@ -194,6 +202,14 @@ public class LanesEndpoint extends DefaultEndpoint {
 
     public void setParkBehind(Boolean parkBehind) {
         this.parkBehind = parkBehind;
+    }
+
+    public boolean isOrdered() {
+        return ordered;
+    }
+
+    public void setOrdered(boolean ordered) {
+        this.ordered = ordered;
     }
 
     public int getThreads() {

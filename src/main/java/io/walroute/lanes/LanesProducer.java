@@ -33,7 +33,7 @@ class LanesProducer extends DefaultAsyncProducer {
             } else if (endpoint.getComponent().isDisabled(endpoint.getName())) {
                 endpoint.getComponent().meters(endpoint.getName()).filtered.increment();
             } else if (!willComeAgain(exchange)) {
-                send(new Delivery(exchange, endpoint.getName()));
+                send(new Delivery(exchange, endpoint.getName(), lane.isOrdered()));
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();

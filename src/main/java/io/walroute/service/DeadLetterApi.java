@@ -108,6 +108,7 @@ final class DeadLetterApi {
             row.put("seq", letter.seq());
             row.put("lsn", letter.lsn());
             row.put("xid", letter.xid());
+            row.put("attempt_log", letter.attemptLog());
             row.put("headers", json(letter.headers()));
             row.put("event", json(letter.event()));
             return row;

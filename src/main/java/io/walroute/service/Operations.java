@@ -2,6 +2,7 @@ package io.walroute.service;
 
 import io.walroute.admin.Api;
 import io.walroute.admin.ApiException;
+import io.walroute.hook.HookComponent;
 import io.walroute.lanes.LanesComponent;
 import io.walroute.lanes.LanesEndpoint;
 import io.walroute.source.WalConsumer;
@@ -26,16 +27,20 @@ final class Operations {
 
     private final CamelContext camel;
     private final LanesComponent lanes;
+    private final HookComponent hooks;
 
-    Operations(CamelContext camel, LanesComponent lanes) {
+    Operations(CamelContext camel, LanesComponent lanes, HookComponent hooks) {
         this.camel = camel;
         this.lanes = lanes;
+        this.hooks = hooks;
     }
 
     void register(Api api) {
         api.get("/routes", request -> routes());
         api.post("/routes/{id}/pause", request -> pause(request.path().get("id")));
         api.post("/routes/{id}/resume", request -> resume(request.path().get("id")));
+        api.post(
+                "/hooks/{name}/resume", request -> resumeReceiver(request.path().get("name")));
         api.post("/source/pause", request -> pause(sourceId()));
         api.post("/source/resume", request -> resume(sourceId()));
     }
@@ -78,6 +83,18 @@ final class Operations {
         }
         LOG.info("Route {} was resumed by an operator", id);
         return describe(route);
+    }
+
+    /** A pause is the receiver's wish or fault, so there is only a way back. */
+    private Map<String, Object> resumeReceiver(String name) {
+        try {
+            Map<String, Object> facts = new LinkedHashMap<>();
+            facts.put("receiver", name);
+            facts.put("was", hooks.resume(name).orElse(null));
+            return facts;
+        } catch (IllegalArgumentException unknown) {
+            throw new ApiException(404, unknown.getMessage());
+        }
     }
 
     String sourceId() {

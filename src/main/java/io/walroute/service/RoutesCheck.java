@@ -101,7 +101,7 @@ final class RoutesCheck {
                     "route " + route + " sends to " + address + ", where no route starts",
                     "add that route, or correct route " + route));
         } else if (scheme.equals("hook")
-                && !name.equals("marketplace")
+                && !Service.READY_RECEIVERS.containsKey(name)
                 && !settings.hooks().containsKey(name)) {
             results.add(Result.fail(
                     "routes",

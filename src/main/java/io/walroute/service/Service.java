@@ -79,6 +79,9 @@ public final class Service implements AutoCloseable {
     private static final int MOST_REPLAYS = 20;
 
     private static final Pattern COMMAND = Pattern.compile("walroute [a-z]+( source| --[a-z-]+)?");
+    /** Receivers that routes of the repository send to, each with its lane; without settings of theirs these are off. */
+    static final Map<String, String> READY_RECEIVERS = Map.of("marketplace", "hook", "invalidation", "invalidation");
+
     private static final String STOP_MARK = "stopped_within";
 
     private final Settings settings;
@@ -283,6 +286,9 @@ public final class Service implements AutoCloseable {
         if (!settings.hooks().containsKey("marketplace")) {
             switchOff("hook", "WEBHOOK_URL is not set");
         }
+        if (!settings.hooks().containsKey("invalidation")) {
+            switchOff("invalidation", "walroute.hook.invalidation.url is not set");
+        }
         bindDistribution();
     }
 
@@ -408,13 +414,14 @@ public final class Service implements AutoCloseable {
                 Long.toString(settings.drainTimeout().toSeconds() + 1));
         p.setProperty("camel.main.jmx-management-statistics-level", "RoutesOnly");
         p.setProperty("camel.main.stream-caching-enabled", "false"); // bodies are change events
-        for (String sink : List.of("cache", "notify", "hook")) {
+        for (String sink : List.of("cache", "notify", "hook", "invalidation")) {
             p.setProperty("walroute." + sink + ".enabled", Boolean.toString(!off.contains(sink)));
         }
         for (String sink : DistributionSinks.NAMES) {
             p.setProperty("walroute." + sink + ".enabled", Boolean.toString(distribution.isOn(sink)));
         }
         distribution.describe(p);
+        p.setProperty("walroute.invalidation.off", Boolean.toString(off.contains("invalidation")));
         configureHealth(p);
         configureManagement(p);
         if (reload) {
@@ -490,7 +497,7 @@ public final class Service implements AutoCloseable {
             if (cache != null) {
                 backfills = backfills(camel);
             }
-            operations = new Operations(camel, lanes);
+            operations = new Operations(camel, lanes, hook);
             registerCalls();
             openBean();
             var server = camel.hasService(ManagementHttpServer.class);
@@ -572,7 +579,7 @@ public final class Service implements AutoCloseable {
 
     private ServiceStatus status() {
         return new ServiceStatus(settings, main.getCamelContext(), health, walWatch::figures, this::walStatus)
-                .sinks(off, this::circuits, deadLetters::standing, this::problemOfSink)
+                .sinks(off, this::circuits, deadLetters::standing, this::problemToShow)
                 .with("gap", () -> guard.openGap())
                 .with("replays", () -> replays == null ? List.of() : running(replays.list(MOST_REPLAYS)))
                 .with("skips", skipping::shown);
@@ -597,7 +604,7 @@ public final class Service implements AutoCloseable {
         }
         hook.circuits()
                 .forEach((name, state) -> circuits.put(
-                        name.equals("marketplace") ? "hook" : "hook:" + name,
+                        READY_RECEIVERS.getOrDefault(name, "hook:" + name),
                         state.name().toLowerCase(java.util.Locale.ROOT)));
         return circuits;
     }
@@ -624,6 +631,16 @@ public final class Service implements AutoCloseable {
             case "notify" -> notify == null ? Optional.empty() : notify.problem();
             default -> Optional.empty();
         };
+    }
+
+    /** Beside those also receivers, which only an attempt can tell to be back. */
+    private Optional<String> problemToShow(String sink) {
+        String receiver = READY_RECEIVERS.entrySet().stream()
+                .filter(each -> each.getValue().equals(sink))
+                .map(Map.Entry::getKey)
+                .findFirst()
+                .orElse(sink.startsWith("hook:") ? sink.substring("hook:".length()) : null);
+        return receiver == null ? problemOfSink(sink) : hook.problem(receiver);
     }
 
     private final class ForgetTableRoutes extends SimpleEventNotifierSupport {
@@ -653,7 +670,7 @@ public final class Service implements AutoCloseable {
         }
         health.add(
                 "hook",
-                () -> sink("hook", hook.degraded(), "walroute dead-letters list --sink hook", "no circuit is open"));
+                () -> sink("hook", hook.degraded(), "walroute dead-letters list --sink hook", "receivers take what is sent"));
         health.add(
                 "dead-letters",
                 () -> sink(

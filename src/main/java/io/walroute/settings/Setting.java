@@ -116,7 +116,7 @@ public enum Setting {
             Kind.HOOK,
             null,
             "https://partner.example.com/hooks",
-            "Where hook:NAME posts changes to."),
+            "Where hook:NAME posts changes to; walroute.hook.invalidation.url switches routes/invalidation.camel.yaml on."),
     HOOK_SECRET(
             "walroute.hook.<name>.secret",
             Kind.HOOK,

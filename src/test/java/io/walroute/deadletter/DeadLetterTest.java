@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import io.walroute.change.AttemptDetails;
 import io.walroute.change.ChangeEvent;
 import io.walroute.change.ChangeProperties;
 import io.walroute.change.Lsn;
@@ -55,6 +56,32 @@ class DeadLetterTest {
 
         Unavailable() {
             super("the circuit is open");
+        }
+    }
+
+    private static final class Answered extends IllegalStateException implements AttemptDetails {
+        private static final long serialVersionUID = 1;
+
+        private final int number;
+
+        Answered(int number) {
+            super("answered " + number);
+            this.number = number;
+        }
+
+        @Override
+        public Instant getAt() {
+            return NOON.plusSeconds(number);
+        }
+
+        @Override
+        public int getStatus() {
+            return number;
+        }
+
+        @Override
+        public String getAnswer() {
+            return "no " + number + "x".repeat(200);
         }
     }
 
@@ -366,6 +393,63 @@ class DeadLetterTest {
         });
         send(update(2, 5000));
         assertThat(delivered).noneMatch(each -> each.startsWith("2@"));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"sqlite", "postgresql"})
+    void how_each_attempt_ended_is_kept_across_redrives_and_bounded(String kind) throws Exception {
+        open(kind, "schedule=50ms,...", 2);
+        var attempts = new AtomicInteger();
+        sink = exchange -> {
+            throw new Answered(attempts.incrementAndGet());
+        };
+        send(update(1, 1));
+        await().atMost(Duration.ofSeconds(60)).until(() -> attempts.get() >= 60);
+        long id = letters.list(DeadLetterFilter.ALL, 1).get(0).id();
+        sink = exchange -> {
+            throw new Unavailable();
+        };
+        await().atMost(Duration.ofSeconds(20)).until(() -> {
+            var kept = letters.get(id).orElseThrow().attemptLog();
+            return kept.get(kept.size() - 1).get("status").asInt() == attempts.get();
+        });
+
+        var kept = letters.get(id).orElseThrow().attemptLog();
+        assertThat(kept).hasSizeBetween(10, 59);
+        for (int i = 0; i < kept.size(); i++) {
+            int number = attempts.get() - kept.size() + 1 + i;
+            assertThat(kept.get(i).get("status").asInt()).isEqualTo(number);
+            assertThat(kept.get(i).get("answer").asText()).startsWith("no " + number);
+            assertThat(kept.get(i).get("at").asText())
+                    .isEqualTo(NOON.plusSeconds(number).toString());
+        }
+        assertThat(letters.summaries(DeadLetterFilter.ALL, 1).get(0).attemptLog())
+                .isEmpty();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"sqlite", "postgresql"})
+    void a_table_of_an_earlier_release_gets_what_it_lacks(String kind) throws Exception {
+        open(kind, "schedule=1h", 0);
+        failFor(event -> true);
+        send(update(1, 1));
+        camel.stop();
+        store.close();
+        try (var c = DriverManager.getConnection(url);
+                var s = c.createStatement()) {
+            s.execute("ALTER TABLE dead_letters DROP COLUMN attempt_log");
+        }
+        for (int start = 0; start < 2; start++) {
+            open(kind, "schedule=1h", 0);
+            assertThat(letters.list(DeadLetterFilter.ALL, 10))
+                    .filteredOn(letter -> letter.lsn().equals("0/1"))
+                    .allSatisfy(letter -> assertThat(letter.attemptLog()).isEmpty());
+            send(update(2 + start, 2 + start));
+            assertThat(letters.list(DeadLetterFilter.ALL, 1).get(0).attemptLog())
+                    .isNotEmpty();
+            camel.stop();
+            store.close();
+        }
     }
 
     @Test

@@ -76,7 +76,9 @@ class AddressGuardTest {
         "3fff::1, documentation",
         "100::1, not a public",
         "5f00::1, not a public",
-        "4000::1, not a public"
+        "4000::1, not a public",
+        "2a00:1450::5efe:a9fe:a9fe, tunnelled",
+        "2a00:1450::200:5efe:10.0.0.1, tunnelled"
     })
     void an_address_inside_is_refused_however_it_is_written(String address, String kind) throws Exception {
         assertThat(PUBLIC_ONLY.refusal(InetAddress.getByName(address), true))
@@ -102,6 +104,30 @@ class AddressGuardTest {
         assertThat(guard.refusal(InetAddress.getByName("fd00:7:7fff::1"), false))
                 .isEmpty();
         assertThat(guard.refusal(InetAddress.getByName("fd00:7:8000::1"), true)).isPresent();
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "169.254.169.254, 0.0.0.0/0",
+        "169.254.169.254, 169.254.0.0/16",
+        "100.100.100.200, 100.64.0.0/10",
+        "168.63.129.16, 168.63.129.0/24",
+        "192.0.0.192, 192.0.0.0/24",
+        "fd00:ec2::254, fd00::/8",
+        "fd20:ce::254, ::/0"
+    })
+    void a_metadata_address_is_refused_inside_a_wider_network_and_allowed_by_its_own_name(
+            String address, String network) throws Exception {
+        var inet = InetAddress.getByName(address);
+
+        for (boolean encrypted : new boolean[] {true, false}) {
+            assertThat(new AddressGuard(List.of(Cidr.parse(network))).refusal(inet, encrypted))
+                    .get()
+                    .asString()
+                    .contains("metadata");
+            assertThat(new AddressGuard(List.of(Cidr.parse(address))).refusal(inet, encrypted))
+                    .isEmpty();
+        }
     }
 
     @Test

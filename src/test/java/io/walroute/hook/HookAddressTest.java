@@ -14,6 +14,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayNameGeneration;
 import org.junit.jupiter.api.DisplayNameGenerator.ReplaceUnderscores;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The guard where it counts: between the name's resolution and the connection. */
 @DisplayNameGeneration(ReplaceUnderscores.class)
@@ -59,6 +61,41 @@ class HookAddressTest {
 
         assertThat(rig.attempt(change(2)))
                 .hasMessageContaining("partner.example is refused: 127.0.0.1 is a loopback address");
+        assertThat(receiver.connections()).isZero();
+        assertThat(rig.attempts("refused")).isEqualTo(1);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "169.254.169.254",
+                "::ffff:169.254.169.254",
+                "64:ff9b::a9fe:a9fe",
+                "2002:a9fe:a9fe::1",
+                "fd00:ec2::254",
+                "10.0.0.1",
+                "::1",
+                "0.0.0.0"
+            })
+    void a_name_server_that_answers_with_an_address_inside_reaches_nothing(String address) throws Exception {
+        // As bytes: InetAddress would turn a mapped one into IPv4 at once.
+        var told = InetAddress.getByAddress(
+                "partner.example", io.netty.util.NetUtil.createByteArrayFromIpAddressString(address));
+        var asked = new java.util.concurrent.atomic.AtomicInteger();
+        rig = HookRig.to(
+                URI.create("https://partner.example:" + receiver.port()),
+                host -> {
+                    // The start sees a public address, each attempt the other one: DNS rebinding.
+                    return new InetAddress[] {
+                        asked.getAndIncrement() == 0 ? InetAddress.getByName("93.184.216.34") : told
+                    };
+                },
+                new HttpClientOptions(),
+                "allow-networks",
+                "");
+
+        assertThat(rig.attempt(change(1))).hasMessageContaining("was not sent: partner.example is refused");
+        assertThat(asked).hasValueGreaterThan(1);
         assertThat(receiver.connections()).isZero();
         assertThat(rig.attempts("refused")).isEqualTo(1);
     }

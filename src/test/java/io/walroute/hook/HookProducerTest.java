@@ -277,6 +277,9 @@ class HookProducerTest {
         assertThat(Failures.retryAfter("7", now)).isEqualTo(Duration.ofSeconds(7));
         assertThat(Failures.retryAfter(date, Instant.now())).isBetween(Duration.ofSeconds(3590), Duration.ofHours(1));
         assertThat(Failures.retryAfter("Sat, 31 Jan 2026 11:00:00 GMT", now)).isEqualTo(Duration.ZERO);
+        assertThat(Failures.retryAfter("Saturday, 31-Jan-26 12:00:09 GMT", now)).isEqualTo(Duration.ofSeconds(9));
+        assertThat(Failures.retryAfter("Sat Jan 31 12:00:08 2026", now)).isEqualTo(Duration.ofSeconds(8));
+        assertThat(Failures.retryAfter("Sun Feb  1 12:00:00 2026", now)).isEqualTo(Duration.ofHours(24));
         assertThat(Failures.retryAfter("999999999", now)).isEqualTo(Duration.ofHours(24));
         assertThat(Failures.retryAfter("soon", now)).isNull();
         assertThat(Failures.retryAfter("-1", now)).isNull();
@@ -316,9 +319,66 @@ class HookProducerTest {
         assertThat(rig.attempt(change(1)).getStatus()).isEqualTo(410);
         assertThat(rig.attempt(change(2)))
                 .isInstanceOf(HookUnavailableException.class)
-                .hasMessageStartingWith("hook:partner is disabled: its receiver answered 410 Gone. Correct");
+                .hasMessageStartingWith("hook:partner is disabled: its receiver answered 410 Gone, changes are parked. "
+                        + "If it is there again: walroute resume hook:partner.");
         assertThat(receiver.requests()).hasSize(1);
         assertThat(rig.component.degraded()).get().asString().startsWith("hook:partner is disabled");
+        assertThat(rig.component.problem("partner")).isEqualTo(rig.component.degraded());
+        assertThat(disabledGauge()).isEqualTo(1);
+    }
+
+    @Test
+    void a_receiver_that_was_gone_is_tried_again_once_somebody_says_so() {
+        receiver.answer(Answer.status(410));
+        rig().attempt(change(1));
+
+        assertThat(rig.component.resume("partner")).get().asString().contains("410 Gone");
+
+        assertThat(rig.attempt(change(2))).isNull();
+        assertThat(disabledGauge()).isZero();
+        assertThat(rig.component.degraded()).isEmpty();
+        assertThat(rig.component.resume("partner")).isEmpty();
+        assertThatThrownBy(() -> rig.component.resume("partnr"))
+                .hasMessage("no route sends to hook:partnr. Receivers in use: partner");
+    }
+
+    @Test
+    void a_long_pause_and_an_open_circuit_end_when_somebody_says_so() {
+        receiver.answer(Answer.status(503).with("Retry-After", "600"));
+        rig("circuit-wait", "60s").attempt(change(1));
+        rig.component.resume("partner");
+        assertThat(rig.attempt(change(2))).isNull();
+
+        receiver.otherwise(Answer.status(500));
+        for (int i = 0; rig.component.degraded().isEmpty(); i++) {
+            rig.attempt(change(i));
+        }
+        receiver.otherwise(Answer.status(204));
+        rig.component.resume("partner");
+        assertThat(rig.attempt(change(3))).isNull();
+    }
+
+    @Test
+    void a_short_pause_does_not_end_a_longer_one() {
+        receiver.answer(
+                Answer.status(503).with("Retry-After", "600").after(Duration.ofMillis(700)),
+                Answer.status(503).with("Retry-After", "30").after(Duration.ofMillis(1400)));
+        rig();
+        var first = rig.start(change(1));
+        var second = rig.start(change(2));
+        first.join();
+        second.join();
+        assertThat(receiver.requests()).hasSize(2);
+
+        assertThat(rig.attempt(change(3)).getRetryAfter()).isGreaterThan(Duration.ofSeconds(500));
+    }
+
+    private double disabledGauge() {
+        return rig.registry
+                .get("walroute.hook.disabled")
+                .tag("endpoint", "partner")
+                .gauge()
+                .value();
     }
 
     @Test

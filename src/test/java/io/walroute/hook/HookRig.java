@@ -29,6 +29,7 @@ final class HookRig implements AutoCloseable {
     final CamelContext camel = new DefaultCamelContext();
     final HookComponent component;
     private AsyncProducer producer;
+    private final Map<String, AsyncProducer> others = new HashMap<>();
 
     private HookRig(HookSettings settings, HostLookup.Resolver resolver, HttpClientOptions options) {
         component = new HookComponent(Map.of(settings.name(), settings), resolver, options);
@@ -89,6 +90,26 @@ final class HookRig implements AutoCloseable {
         return done;
     }
 
+    /** As {@link #start(Object)}, by a step with options. */
+    CompletableFuture<Exchange> startBy(String uri, Object body) {
+        AsyncProducer by = others.computeIfAbsent(uri, this::newProducer);
+        Exchange exchange = by.getEndpoint().createExchange();
+        exchange.getMessage().setBody(body);
+        var done = new CompletableFuture<Exchange>();
+        by.process(exchange, sync -> done.complete(exchange));
+        return done;
+    }
+
+    private AsyncProducer newProducer(String uri) {
+        try {
+            AsyncProducer made = camel.getEndpoint(uri).createAsyncProducer();
+            made.start();
+            return made;
+        } catch (Exception e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
     /** One attempt; the exchange's exception, null if it was delivered. */
     HookException attempt(Object body) {
         return (HookException) start(body)
@@ -98,15 +119,10 @@ final class HookRig implements AutoCloseable {
     }
 
     private synchronized AsyncProducer producer() {
-        try {
-            if (producer == null) {
-                producer = camel.getEndpoint("hook:partner").createAsyncProducer();
-                producer.start();
-            }
-            return producer;
-        } catch (Exception e) {
-            throw new IllegalStateException(e);
+        if (producer == null) {
+            producer = newProducer("hook:partner");
         }
+        return producer;
     }
 
     double attempts(String outcome) {

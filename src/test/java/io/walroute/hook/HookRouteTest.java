@@ -7,6 +7,7 @@ import static org.awaitility.Awaitility.await;
 import io.walroute.testing.Receiver;
 import io.walroute.testing.Receiver.Answer;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CopyOnWriteArrayList;
 import org.apache.camel.Exchange;
 import org.apache.camel.builder.RouteBuilder;
@@ -21,6 +22,7 @@ import org.junit.jupiter.api.Test;
 class HookRouteTest {
     private final Receiver receiver = Receiver.start();
     private final HookRig rig = HookRig.to(receiver.url(), "circuit-wait", "60s");
+    private static final String BATCHED = "hook:partner?batchSize=3&batchDelay=5000";
     private final List<Exchange> dead = new CopyOnWriteArrayList<>();
 
     @BeforeEach
@@ -42,6 +44,7 @@ class HookRouteTest {
                         .handled(true)
                         .to("direct:dead");
                 from("direct:in").to("hook:partner");
+                from("seda:many?concurrentConsumers=3").to(BATCHED);
                 from("direct:dead").process(dead::add);
             }
         });
@@ -82,6 +85,64 @@ class HookRouteTest {
 
         assertThat(receiver.requests()).hasSize(1);
         assertThat(cause(0)).hasMessage("hook:partner answered 422: unknown listing");
+    }
+
+    private void sendTogether(long... ids) {
+        var template = rig.camel.createProducerTemplate();
+        for (long id : ids) {
+            template.sendBody("seda:many", change(id));
+        }
+    }
+
+    private static List<String> ids(Receiver.Request request) {
+        return List.of(request.text().split("\"data\":\\{\"id\":\"")).stream()
+                .skip(1)
+                .map(part -> part.substring(0, part.indexOf('"')))
+                .sorted()
+                .toList();
+    }
+
+    @Test
+    void of_a_batch_that_the_receiver_refuses_only_the_bad_change_is_parked() {
+        receiver.otherwise(
+                request -> Answer.status(request.text().contains(change(2).id()) ? 400 : 200));
+
+        sendTogether(1, 2, 3);
+
+        await().until(() -> dead.size() == 1 && receiver.requests().size() == 4);
+        assertThat(dead.get(0)
+                        .getMessage()
+                        .getBody(io.walroute.change.ChangeEvent.class)
+                        .id())
+                .isEqualTo(change(2).id());
+        assertThat(cause(0)).hasMessage("hook:partner answered 400");
+        assertThat(ids(receiver.requests().get(0))).hasSize(3);
+        assertThat(receiver.requests().subList(1, 4))
+                .allSatisfy(request -> assertThat(ids(request)).containsExactly(request.header("webhook-id")));
+    }
+
+    @Test
+    void whatever_goes_together_a_webhook_id_stands_for_the_same_changes_each_time() {
+        receiver.answer(Answer.status(500), Answer.cut(), Answer.status(503), Answer.cut());
+
+        sendTogether(1, 2, 3);
+        await().until(() -> receiver.requests().stream()
+                        .filter(request ->
+                                request.header("webhook-id").equals(change(1).id()))
+                        .count()
+                > 0);
+        sendTogether(1, 2, 3);
+
+        await().until(() -> receiver.requests().size() >= 8);
+        Map<String, List<String>> changes = new java.util.HashMap<>();
+        for (Receiver.Request request : receiver.requests()) {
+            List<String> before = changes.putIfAbsent(request.header("webhook-id"), ids(request));
+            assertThat(before == null ? ids(request) : before).isEqualTo(ids(request));
+        }
+        assertThat(changes.values())
+                .filteredOn(ids -> ids.size() == 1)
+                .allSatisfy(ids -> assertThat(changes).containsEntry(ids.get(0), ids));
+        assertThat(dead).isEmpty();
     }
 
     @Test

@@ -179,8 +179,8 @@ final class LaneWorld {
 
     private void boot() {
         lane = new Lane("hook", meters(), 3);
-        var settings =
-                new LaneSettings(SIZE, 1 << 20, WhenFull.PARK, "dead-letter:hook", Duration.ofMillis(1), true, 1, 4);
+        var settings = new LaneSettings(
+                SIZE, 1 << 20, WhenFull.PARK, "dead-letter:hook", Duration.ofMillis(1), true, true, 1, 4);
         booting = true;
         lane.attach(this, settings, this::spill, List.of(this::parkedKeys));
         booting = false;

@@ -56,6 +56,28 @@ class LanesTest {
     }
 
     @Test
+    void in_a_lane_without_order_changes_of_a_key_and_a_truncate_run_side_by_side() throws Exception {
+        context.start(r -> r.from("lanes:cache?ordered=false").process(sink));
+        context.send("cache", context.change("1", "a1"));
+        context.send("cache", context.change("1", "a2"));
+        context.send("cache", context.truncate());
+        context.send("cache", context.change("log", null, "1"));
+        context.send("cache", context.change("log", null, "2"));
+        sink.awaitOpen("a1", "a2", "TRUNCATE", "1", "2");
+        sink.pass();
+        LaneContext.await().until(() -> context.lane("cache").isIdle());
+    }
+
+    @Test
+    void a_lane_without_order_can_not_park_behind() {
+        assertThatThrownBy(
+                        () -> context.start(r -> r.from("lanes:cache?ordered=false&parkBehind=true&parkUri=mock:parked")
+                                .process(sink)))
+                .rootCause()
+                .hasMessageContaining("parkBehind=true needs ordered=true");
+    }
+
+    @Test
     void a_truncate_waits_for_its_table_and_holds_it() throws Exception {
         context.start(r -> r.from("lanes:cache").process(sink));
         context.send("cache", context.change("1", "before"));

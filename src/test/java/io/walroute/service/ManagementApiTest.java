@@ -235,7 +235,8 @@ class ManagementApiTest {
         long third = idOf(3);
         assertThat(walroute("dead-letters", "show", Long.toString(third))).isZero();
         assertThat(out())
-                .contains("sink           hook", "key            3", "answered 400", "\"operation\" : \"INSERT\"");
+                .contains("sink           hook", "key            3", "answered 400", "\"operation\" : \"INSERT\"")
+                .containsPattern("last attempts  20[-0-9]+ [:0-9]+Z  answered 400");
         assertThat(walroute("dead-letters", "show", Long.toString(third), "--json"))
                 .isZero();
         assertThat(ServiceRig.JSON.readTree(

@@ -112,6 +112,9 @@ class RouteFilesTest {
         }
         rig.environment.put(
                 "WALROUTE_DISTRIBUTE_RABBITMQ_URL", "amqp://localhost:1"); // nobody there: no reason not to start
+        rig.environment.put("WALROUTE_HOOK_INVALIDATION_URL", rig.receiver.url().toString());
+        rig.environment.put("WALROUTE_HOOK_INVALIDATION_SECRET", ServiceRig.SECRET);
+        rig.environment.put("WALROUTE_HOOK_INVALIDATION_ALLOW_NETWORKS", "127.0.0.0/8");
         rig.start();
         Set<String> loaded = new HashSet<>();
         rig.service().camelContext().getRoutes().forEach(route -> loaded.add(route.getRouteId()));

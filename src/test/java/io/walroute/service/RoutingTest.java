@@ -40,7 +40,8 @@ import org.junit.jupiter.api.Test;
             "camel.main.routes-include-pattern=file:routes/*.camel.yaml",
             "walroute.cache.enabled=false",
             "walroute.notify.enabled=false",
-            "walroute.hook.enabled=false"
+            "walroute.hook.enabled=false",
+            "walroute.invalidation.enabled=false"
         })
 class RoutingTest {
     public static class Parts implements CamelConfiguration {
@@ -72,7 +73,7 @@ class RoutingTest {
         @BindToRegistry("lanes")
         public LanesComponent lanes() {
             var lanes = new LanesComponent();
-            lanes.setDisabled("cache,notify,hook");
+            lanes.setDisabled("cache,notify,hook,invalidation");
             return lanes;
         }
 
@@ -104,6 +105,9 @@ class RoutingTest {
 
     @EndpointInject("mock:lanes:hook")
     private MockEndpoint hook;
+
+    @EndpointInject("mock:lanes:invalidation")
+    private MockEndpoint invalidation;
 
     @EndpointInject("mock:lanes:write-backs")
     private MockEndpoint writeBacks;
@@ -140,6 +144,7 @@ class RoutingTest {
                         writeBacks.getReceivedCounter(),
                         offerSeller.getReceivedCounter()))
                 .containsExactly(cached, noticed, hooked, writtenBack, looked);
+        assertThat(invalidation.getReceivedCounter()).as("every change").isEqualTo(lsn);
     }
 
     @Test
