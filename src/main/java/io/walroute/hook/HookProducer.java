@@ -1,6 +1,8 @@
 package io.walroute.hook;
 
 import io.walroute.change.ChangeEvent;
+import io.walroute.change.ChangeProperties;
+import io.walroute.change.Redactions;
 import java.nio.charset.StandardCharsets;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
@@ -13,6 +15,7 @@ class HookProducer extends DefaultAsyncProducer {
     private final HookEndpoint endpoint;
     private final HookComponent component;
     private HookClient client;
+    private Redactions redactions;
 
     HookProducer(HookEndpoint endpoint) {
         super(endpoint);
@@ -24,6 +27,7 @@ class HookProducer extends DefaultAsyncProducer {
     protected void doStart() throws Exception {
         super.doStart();
         client = endpoint.client();
+        redactions = endpoint.getCamelContext().getRegistry().findSingleByType(Redactions.class);
     }
 
     @Override
@@ -41,7 +45,7 @@ class HookProducer extends DefaultAsyncProducer {
     private void send(Exchange exchange, AsyncCallback callback) {
         // Batched again, one change that the receiver can't take would take its neighbours down at every attempt.
         boolean alone = Boolean.TRUE.equals(exchange.getMessage().getHeader(Exchange.REDELIVERED, Boolean.class));
-        client.send(event(exchange), alone).onComplete(sent -> {
+        client.send(copy(exchange), alone).onComplete(sent -> {
             if (sent.failed()) {
                 exchange.setException(sent.cause());
             }
@@ -56,6 +60,13 @@ class HookProducer extends DefaultAsyncProducer {
         } catch (RejectedExecutionException stopping) {
             rest.run();
         }
+    }
+
+    private ChangeEvent copy(Exchange exchange) {
+        ChangeEvent event = event(exchange);
+        return redactions == null || exchange.getProperty(ChangeProperties.REDACTED) != null
+                ? event
+                : redactions.redact("hook", event).copy(); // a route that leads here without a lane
     }
 
     /** A route may have made text of the change; whatever it is, it must be a change event. */

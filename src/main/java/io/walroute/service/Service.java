@@ -18,6 +18,7 @@ import io.walroute.cache.CacheSettings;
 import io.walroute.cache.MarkerState;
 import io.walroute.cache.RowCacheComponent;
 import io.walroute.change.Lsn;
+import io.walroute.change.Redactions;
 import io.walroute.change.Version;
 import io.walroute.deadletter.DeadLetterComponent;
 import io.walroute.hook.HookComponent;
@@ -136,6 +137,10 @@ public final class Service implements AutoCloseable {
         bindSource();
         bindSinks();
         lanes.setDisabled(String.join(",", off));
+        Optional<Redactions> redactions = settings.redactions();
+        redactions.ifPresent(all -> main.bind("redactions", all)); // the components find it there
+        lanes.setRedactions(redactions.orElse(null));
+        lanes.setMaxEventBytes(settings.maxEventBytes());
         main.bind("lanes", lanes);
         var audit = new AuditComponent(new AuditSettings(settings.auditKeep()), store);
         audit.setUnsettledFrom(() -> housekeeping == null ? Lsn.ZERO : housekeeping.settledUpTo());
@@ -145,6 +150,7 @@ public final class Service implements AutoCloseable {
         deadLetters.setRedriving(this::isStreaming);
         deadLetters.setSinkProblem(this::problemOfSink);
         deadLetters.setSchedules(settings.redriveSchedules());
+        deadLetters.setRedactions(redactions.orElse(null));
         main.bind("dead-letter", deadLetters);
         main.bind("store", store);
         main.bind("walroute", database);
@@ -152,7 +158,7 @@ public final class Service implements AutoCloseable {
         main.bind(
                 "forgetTableRoutes",
                 new ForgetTableRoutes()); // Camel finds it; added after the start, it would hear nothing
-        main.bind("context", new ContextBean());
+        main.bind("context", new ContextBean(redactions));
         main.bind(MicrometerConstants.METRICS_REGISTRY_NAME, meters);
         describeHealth();
         serviceMeters = new ServiceMeters(meters, store, this::walConsumer);
@@ -467,6 +473,10 @@ public final class Service implements AutoCloseable {
         } catch (SettingsException e) {
             throw e;
         } catch (Exception e) {
+            Optional<String> wrongRule = StartFailure.wrongRule(e);
+            if (wrongRule.isPresent()) {
+                throw new SettingsException(List.of(wrongRule.get()));
+            }
             throw StartFailure.of(e, settings);
         }
     }
@@ -493,7 +503,7 @@ public final class Service implements AutoCloseable {
                 settings.replicationSlot(),
                 serviceMeters,
                 operations,
-                new DeadLetterApi(deadLetters),
+                new DeadLetterApi(deadLetters, settings.redactions()),
                 () -> deadLetters.standing().stream()
                         .map(count -> count.sink() + " " + count.state().name().toLowerCase(java.util.Locale.ROOT) + " "
                                 + count.letters())
@@ -504,7 +514,7 @@ public final class Service implements AutoCloseable {
 
     private void mountApi(ManagementHttpServer server, ApiAccess access) {
         api = new Api(access);
-        new DeadLetterApi(deadLetters).register(api);
+        new DeadLetterApi(deadLetters, settings.redactions()).register(api);
         operations.register(api);
         new ReplayApi(replays, this::isStreaming).register(api);
         new BackfillApi(Optional.ofNullable(backfills), this::isStreaming).register(api);
