@@ -42,6 +42,8 @@ import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.cert.CertificateException;
+import java.security.cert.CertificateFactory;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -301,10 +303,30 @@ public final class Service implements AutoCloseable {
                     settings.cachePrefix(),
                     tables,
                     CacheSettings.DEFAULT_COMMAND_TIMEOUT,
-                    CacheSettings.DEFAULT_PIPELINE_SIZE);
+                    CacheSettings.DEFAULT_PIPELINE_SIZE,
+                    cacheCaFile());
         } catch (IllegalArgumentException e) {
             throw new SettingsException(List.of("REDIS_URL: " + e.getMessage()));
         }
+    }
+
+    /** Read now: a file that can't be would otherwise look like a Redis that is away. */
+    private Path cacheCaFile() {
+        Path file = settings.cacheCaFile().orElse(null);
+        if (file == null) {
+            return null;
+        }
+        try (var pem = Files.newInputStream(file)) {
+            if (!CertificateFactory.getInstance("X.509")
+                    .generateCertificates(pem)
+                    .isEmpty()) {
+                return file;
+            }
+        } catch (IOException | CertificateException e) {
+            LOG.debug("{} can't be read", file, e);
+        }
+        throw new SettingsException(List.of("walroute.cache.ca-file=" + file + " holds no certificate that can be read."
+                + " Name a PEM file with one or more of BEGIN CERTIFICATE"));
     }
 
     private NotifySettings notifySettings() {

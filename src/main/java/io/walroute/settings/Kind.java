@@ -33,6 +33,12 @@ enum Kind {
             return value;
         }
     },
+    FILE("PEM file", String.class) {
+        @Override
+        Object parse(String value) {
+            return value;
+        }
+    },
     DATABASE_URL("postgresql:// URL", DatabaseUrl.class) {
         @Override
         Object parse(String value) {

@@ -58,6 +58,12 @@ public enum Setting {
             null,
             "redis://localhost:6379",
             "The Redis of the cache; without it the cache routes are off."),
+    CACHE_CA_FILE(
+            "walroute.cache.ca-file",
+            Kind.FILE,
+            null,
+            "/etc/walroute/redis-ca.pem",
+            "Certificates that vouch for a rediss:// server, relative to the home folder; those of the Java platform if not set."),
     WEBSOCKET_PORT("WEBSOCKET_PORT", Kind.PORT, "3003", null, "The port of ws://host:port/ws for subscribers."),
     MANAGEMENT_PORT("MANAGEMENT_PORT", Kind.PORT, "9876", null, "The port of health, metrics and /api for operators."),
     WEBHOOK_URL(

@@ -174,6 +174,11 @@ public final class Settings {
         return find(Setting.REDIS_URL, String.class);
     }
 
+    /** Empty: whom the Java platform trusts may vouch for Redis. */
+    public Optional<Path> cacheCaFile() {
+        return find(Setting.CACHE_CA_FILE, String.class).map(home::resolve);
+    }
+
     /** May be empty. */
     public String cachePrefix() {
         return find(Setting.CACHE_PREFIX, String.class).orElse("");

@@ -81,6 +81,7 @@ class SettingsTest {
         change(all, Setting.WAL_SENDER_TIMEOUT, "WAL_SENDER_TIMEOUT", "1000", "WAL_SENDER_TIMEOUT");
         change(all, Setting.HEARTBEAT_INTERVAL, "HEARTBEAT_INTERVAL", "2000", "HEARTBEAT_INTERVAL");
         change(all, Setting.REDIS_URL, "REDIS_URL", "rediss://:pw@r:1/2", "REDIS_URL");
+        change(all, Setting.CACHE_CA_FILE, "walroute.cache.ca-file", "ca.pem", "WALROUTE_CACHE_CA_FILE");
         change(all, Setting.WEBSOCKET_PORT, "WEBSOCKET_PORT", "off", "WEBSOCKET_PORT");
         change(all, Setting.MANAGEMENT_PORT, "MANAGEMENT_PORT", "0", "MANAGEMENT_PORT");
         change(all, Setting.SLOT_FAILOVER, "walroute.slot.failover", "off", "WALROUTE_SLOT_FAILOVER");
@@ -202,6 +203,7 @@ class SettingsTest {
         assertThat(settings.walSenderTimeout()).isEqualTo(Duration.ofSeconds(1));
         assertThat(settings.heartbeatInterval()).isEqualTo(Duration.ofSeconds(2));
         assertThat(settings.redisUrl()).contains("rediss://:pw@r:1/2");
+        assertThat(settings.cacheCaFile()).contains(settings.home().resolve("ca.pem"));
         assertThat(settings.websocketPort()).isEmpty();
         assertThat(settings.managementPort()).isEqualTo(OptionalInt.of(0));
         assertThat(settings.hooks().get("marketplace")).isEqualTo(Map.of("url", "https://a/", "secret", "whsec_1"));
@@ -497,14 +499,17 @@ class SettingsTest {
     void what_is_wrong_with_a_secrets_file_is_said_without_what_it_holds() throws IOException {
         Files.writeString(home.resolve("url"), "postgresql://u:s3cr3t@h:port/d");
         Files.write(home.resolve("bytes"), new byte[] {(byte) 0xff, (byte) 0xfe});
-        var wrong = catchThrowableOfType(SettingsException.class, () -> Settings.load(
-                home,
-                Map.of(
-                        "DATABASE_URL_FILE", home.resolve("url").toString(),
-                        "REDIS_URL_FILE", home.resolve("missing").toString(),
-                        "WALROUTE_MANAGEMENT_TOKEN_FILE", home.resolve("bytes").toString(),
-                        "WEBHOOK_SECRET", "whsec_1",
-                        "WEBHOOK_SECRET_FILE", home.resolve("url").toString())));
+        var wrong = catchThrowableOfType(
+                SettingsException.class,
+                () -> Settings.load(
+                        home,
+                        Map.of(
+                                "DATABASE_URL_FILE", home.resolve("url").toString(),
+                                "REDIS_URL_FILE", home.resolve("missing").toString(),
+                                "WALROUTE_MANAGEMENT_TOKEN_FILE",
+                                        home.resolve("bytes").toString(),
+                                "WEBHOOK_SECRET", "whsec_1",
+                                "WEBHOOK_SECRET_FILE", home.resolve("url").toString())));
         assertThat(wrong.getMessage())
                 .contains(
                         "DATABASE_URL has a port",
@@ -522,6 +527,7 @@ class SettingsTest {
         append("walroute.tables.customers.redct.phone=mask");
         var wrong = catchThrowableOfType(SettingsException.class, () -> Settings.load(home, NOTHING));
         assertThat(wrong.getMessage())
-                .contains("walroute.redact.salt is not set", "the rule 'hide'", "walroute.tables.customers.redct.phone");
+                .contains(
+                        "walroute.redact.salt is not set", "the rule 'hide'", "walroute.tables.customers.redct.phone");
     }
 }
