@@ -32,7 +32,7 @@ public final class TestCa {
                 "-ext",
                 "bc:c=ca:true",
                 "-ext",
-                "ku:c=kCertSign",
+                "ku:c=keyCertSign",
                 "-keystore",
                 store("ca"));
         pem(
