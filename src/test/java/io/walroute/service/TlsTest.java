@@ -164,10 +164,13 @@ class TlsTest {
         }) {
             admin("SELECT pg_create_logical_replication_slot('grails_wal_slot', 'pgoutput')");
             try (var service = Service.start(
-                    settings(url(
-                            "tls_role",
-                            "localhost",
-                            "sslmode=verify-full&sslrootcert=" + ca.certificate() + "&" + key)),
+                    settings(
+                            url(
+                                    "tls_role",
+                                    "localhost",
+                                    "sslmode=verify-full&sslrootcert=" + ca.certificate() + "&" + key),
+                            "walroute.audit.url",
+                            "jdbc:sqlite:" + home.resolve(key.hashCode() + ".db")),
                     false)) {
                 awaitReady(service);
                 assertThat(

@@ -48,9 +48,9 @@ public final class TestCa {
     /** @param san as keytool has it: {@code ip:127.0.0.1,dns:localhost}; null for a client */
     public Identity issue(String commonName, String san) throws Exception {
         String id = commonName.replaceAll("\\W", "_");
-        keytool("-genkeypair", "-alias", "own", "-dname", "CN=" + commonName, "-keystore", store(id));
+        keytool("-genkeypair", "-alias", "user", "-dname", "CN=" + commonName, "-keystore", store(id));
         Path request = folder.resolve(name + id + ".csr");
-        keytool("-certreq", "-alias", "own", "-keystore", store(id), "-file", request.toString());
+        keytool("-certreq", "-alias", "user", "-keystore", store(id), "-file", request.toString());
         Path signed = folder.resolve(name + id + "-signed.pem");
         List<String> sign = new ArrayList<>(List.of(
                 "-gencert",
@@ -76,13 +76,13 @@ public final class TestCa {
                 store(id),
                 "-file",
                 certificate().toString());
-        keytool("-importcert", "-noprompt", "-alias", "own", "-keystore", store(id), "-file", signed.toString());
+        keytool("-importcert", "-noprompt", "-alias", "user", "-keystore", store(id), "-file", signed.toString());
         KeyStore keys = keyStore(id);
-        byte[] key = keys.getKey("own", PASSWORD.toCharArray()).getEncoded();
+        byte[] key = keys.getKey("user", PASSWORD.toCharArray()).getEncoded();
         Path certificate = pem(
                 folder.resolve(name + id + ".crt"),
                 "CERTIFICATE",
-                keys.getCertificate("own").getEncoded());
+                keys.getCertificate("user").getEncoded());
         Path pkcs8 = Files.write(folder.resolve(name + id + ".pk8"), key);
         keytool("-delete", "-alias", "ca", "-keystore", store(id));
         return new Identity(
