@@ -1,6 +1,7 @@
 package io.walroute.audit;
 
 import io.walroute.change.ChangeEvent;
+import io.walroute.change.Redactions;
 import io.walroute.change.Settlement;
 import org.apache.camel.Exchange;
 import org.apache.camel.support.DefaultProducer;
@@ -11,10 +12,17 @@ import org.apache.camel.support.DefaultProducer;
  */
 final class AuditProducer extends DefaultProducer {
     private final AuditComponent audit;
+    private Redactions redactions;
 
     AuditProducer(AuditEndpoint endpoint, AuditComponent audit) {
         super(endpoint);
         this.audit = audit;
+    }
+
+    @Override
+    protected void doStart() throws Exception {
+        super.doStart();
+        redactions = getEndpoint().getCamelContext().getRegistry().findSingleByType(Redactions.class);
     }
 
     @Override
@@ -32,11 +40,18 @@ final class AuditProducer extends DefaultProducer {
         Settlement.Hold hold = settlement.hold();
         audit.store()
                 .submit(
-                        audit.log().insertion(event),
+                        audit.log().insertion(kept(event)),
                         () -> {
                             audit.countDelivered(settlement);
                             hold.release();
                         },
                         hold::fail);
+    }
+
+    /** What the log keeps of it; a replay sends that. */
+    private ChangeEvent kept(ChangeEvent event) {
+        return redactions == null
+                ? event
+                : redactions.redact(Redactions.AUDIT, event).copy();
     }
 }

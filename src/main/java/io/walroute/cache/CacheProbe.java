@@ -28,6 +28,7 @@ public record CacheProbe(Map<String, String> info, String save, MarkerState mark
         try {
             client.setOptions(ClientOptions.builder()
                     .autoReconnect(false)
+                    .sslOptions(settings.ssl())
                     .socketOptions(
                             SocketOptions.builder().connectTimeout(timeout).build())
                     .timeoutOptions(TimeoutOptions.enabled(timeout))

@@ -1,6 +1,8 @@
 package io.walroute.cache;
 
 import io.lettuce.core.RedisURI;
+import io.lettuce.core.SslOptions;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
 
@@ -10,9 +12,15 @@ import java.util.Map;
  * @param tables by {@code ChangeEvent.qualifiedTable()}; tables that aren't named have the default prefix and no TTL
  * @param commandTimeout Redis without any answer for this long counts as unreachable, and the connection is made anew
  * @param pipelineSize at most so many commands are written to the socket in one go
+ * @param caFile PEM certificates of those who may vouch for a {@code rediss://} server; null: whom the Java platform trusts
  */
 public record CacheSettings(
-        String url, String prefix, Map<String, TableSettings> tables, Duration commandTimeout, int pipelineSize) {
+        String url,
+        String prefix,
+        Map<String, TableSettings> tables,
+        Duration commandTimeout,
+        int pipelineSize,
+        Path caFile) {
     public static final Duration DEFAULT_COMMAND_TIMEOUT = Duration.ofSeconds(2);
     public static final int DEFAULT_PIPELINE_SIZE = 256;
 
@@ -29,6 +37,17 @@ public record CacheSettings(
             throw new IllegalArgumentException(
                     "A cache pipeline size of " + pipelineSize + " sends nothing. Write 256.");
         }
+    }
+
+    public CacheSettings(
+            String url, String prefix, Map<String, TableSettings> tables, Duration commandTimeout, int pipelineSize) {
+        this(url, prefix, tables, commandTimeout, pipelineSize, null);
+    }
+
+    /** The server's name must be the certificate's in any case. */
+    SslOptions ssl() {
+        var ssl = SslOptions.builder().jdkSslProvider();
+        return (caFile == null ? ssl : ssl.trustManager(caFile.toFile())).build();
     }
 
     public static CacheSettings of(String url) {

@@ -122,6 +122,7 @@ final class RedisPipeline implements AutoCloseable {
         // sent again.
         client.setOptions(ClientOptions.builder()
                 .autoReconnect(false)
+                .sslOptions(settings.ssl())
                 .disconnectedBehavior(ClientOptions.DisconnectedBehavior.REJECT_COMMANDS)
                 .socketOptions(SocketOptions.builder()
                         .connectTimeout(silenceAllowed)

@@ -8,6 +8,7 @@ import io.lettuce.core.ScriptOutputType;
 import io.walroute.change.ChangeEvent;
 import io.walroute.change.Lsn;
 import io.walroute.change.Operation;
+import io.walroute.change.Redacted;
 import io.walroute.change.Version;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -70,13 +71,18 @@ final class RowCache {
     record Keeping(String prefix, Duration ttl, Instant expiresAt) {}
 
     CompletableFuture<Outcome> apply(ChangeEvent event, Keeping keeping) {
+        return apply(event, keeping, null);
+    }
+
+    /** @param redacted how the change came to hide columns; null if it is as it was */
+    CompletableFuture<Outcome> apply(ChangeEvent event, Keeping keeping, Redacted redacted) {
         if (event.operation() == Operation.TRUNCATE) {
             return truncate(event, keeping.prefix() + event.qualifiedTable());
         }
         if (event.key() == null) {
             return CompletableFuture.completedFuture(Outcome.FILTERED);
         }
-        var change = new RowChange(event, keeping);
+        var change = new RowChange(event, keeping, redacted);
         if (event.operation() == Operation.DELETE) {
             return change.remove();
         }
@@ -236,14 +242,16 @@ final class RowCache {
     /** One change of one row with what its scripts need. */
     private final class RowChange {
         private final ChangeEvent event;
+        private final Redacted redacted;
         private final byte[][] keys;
         private final byte[] version;
         private final byte[] table;
         private final byte[] ttl;
         private final byte[] expires;
 
-        RowChange(ChangeEvent event, Keeping keeping) {
+        RowChange(ChangeEvent event, Keeping keeping, Redacted redacted) {
             this.event = event;
+            this.redacted = redacted;
             String tableKey = keeping.prefix() + event.qualifiedTable();
             byte[] entry = bytes(tableKey + ":" + event.keyText());
             keys = event.keyChanged() ? keys(entry, bytes(tableKey + ":" + event.oldKeyText())) : keys(entry);
@@ -287,7 +295,15 @@ final class RowCache {
 
         CompletableFuture<Outcome> complete() {
             Map<String, Object> row = WholeRow.complete(event, event.oldRow());
-            return row != null ? write(row, NONE) : completeFromEntry(1);
+            if (row != null) {
+                return write(row, NONE);
+            }
+            return missesHidden() ? completeFromDatabase() : completeFromEntry(1);
+        }
+
+        /** The entry may be older than the rule that hides the column: what it has of it is not to be written again. */
+        private boolean missesHidden() {
+            return redacted != null && !event.unavailableColumns().stream().allMatch(redacted::keeps);
         }
 
         private CompletableFuture<Outcome> completeFromEntry(int attempt) {
@@ -331,9 +347,14 @@ final class RowCache {
 
         private Map<String, Object> readRow() {
             try {
-                return WholeRow.completeIfUnchanged(
-                        event,
-                        rows.read(event.schema(), event.table(), event.key()).orElse(null));
+                Map<String, Object> key =
+                        redacted == null ? event.key() : redacted.databaseKey().orElse(null);
+                if (key == null) {
+                    return null; // a redriven change whose key is hashed: nobody knows any more which row it was
+                }
+                Map<String, Object> row =
+                        rows.read(event.schema(), event.table(), key).orElse(null);
+                return WholeRow.completeIfUnchanged(event, redacted == null ? row : redacted.row(row));
             } catch (RuntimeException e) {
                 throw new CompletionException(new RowCacheException(
                         "A row with left-out columns can't be read from the database: " + e.getMessage(), e));

@@ -4,6 +4,7 @@ import io.lettuce.core.api.async.RedisAsyncCommands;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.walroute.change.ChangeEvent;
+import io.walroute.change.Redacted;
 import io.walroute.change.Version;
 import java.util.Arrays;
 import java.util.Map;
@@ -135,12 +136,12 @@ public class RowCacheComponent extends DefaultComponent {
                 .thenCompose(done -> marker.greet(commands));
     }
 
-    CompletableFuture<RowCache.Outcome> apply(ChangeEvent event, RowCache.Keeping keeping) {
+    CompletableFuture<RowCache.Outcome> apply(ChangeEvent event, RowCache.Keeping keeping, Redacted redacted) {
         RowCache running = cache;
         if (running == null) {
             return CompletableFuture.failedFuture(new RowCacheException("The row cache is stopped", null));
         }
-        return circuit.call(() -> running.apply(event, keeping))
+        return circuit.call(() -> running.apply(event, keeping, redacted))
                 .whenComplete((outcome, failure) -> meters.count(outcome, failure));
     }
 

@@ -1,6 +1,9 @@
 package io.walroute.cache;
 
 import io.walroute.change.ChangeEvent;
+import io.walroute.change.ChangeProperties;
+import io.walroute.change.Redacted;
+import io.walroute.change.Redactions;
 import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
@@ -14,6 +17,7 @@ import org.apache.camel.support.DefaultAsyncProducer;
 /** Hands each exchange's change to the {@link RowCache}; the exchange goes on once Redis has answered. */
 final class RowCacheProducer extends DefaultAsyncProducer {
     private final RowCacheEndpoint endpoint;
+    private Redactions redactions;
 
     RowCacheProducer(RowCacheEndpoint endpoint) {
         super(endpoint);
@@ -21,14 +25,25 @@ final class RowCacheProducer extends DefaultAsyncProducer {
     }
 
     @Override
+    protected void doStart() throws Exception {
+        super.doStart();
+        redactions = endpoint.getCamelContext().getRegistry().findSingleByType(Redactions.class);
+    }
+
+    @Override
     public boolean process(Exchange exchange, AsyncCallback callback) {
         try {
             var event = exchange.getMessage().getMandatoryBody(ChangeEvent.class);
+            var redacted = exchange.getProperty(ChangeProperties.REDACTED, Redacted.class);
+            if (redacted == null && redactions != null) { // a route that leads here without a lane
+                redacted = redactions.redact("cache", event);
+                event = redacted.copy();
+            }
             var expiresAt = expiresAt(exchange.getMessage().getHeader(RowCacheHeaders.EXPIRES_AT));
             var keeping = keeping(event, expiresAt);
             CompletableFuture<?> done = endpoint.isForget()
                     ? endpoint.getComponent().forget(event, keeping.prefix())
-                    : endpoint.getComponent().apply(event, keeping);
+                    : endpoint.getComponent().apply(event, keeping, redacted);
             done.whenComplete((outcome, failure) -> {
                 if (failure != null) {
                     exchange.setException(failure instanceof CompletionException ? failure.getCause() : failure);

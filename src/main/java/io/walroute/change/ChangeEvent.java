@@ -24,6 +24,7 @@ public final class ChangeEvent {
     private final Map<String, Object> newRow;
     private final List<String> changedColumns;
     private final List<String> unavailableColumns;
+    private final List<String> redactedColumns;
     private final Version version;
     private final long xid;
     private final boolean snapshot;
@@ -47,6 +48,7 @@ public final class ChangeEvent {
         newRow = b.newRow == null ? null : Collections.unmodifiableMap(b.newRow);
         changedColumns = b.changedColumns == null ? null : List.copyOf(b.changedColumns);
         unavailableColumns = List.copyOf(b.unavailableColumns);
+        redactedColumns = List.copyOf(b.redactedColumns);
         xid = b.xid;
         snapshot = b.snapshot;
         replayed = b.replayed;
@@ -109,6 +111,14 @@ public final class ChangeEvent {
     /** TOASTed columns that the WAL left out because they didn't change; never null. */
     public List<String> unavailableColumns() {
         return unavailableColumns;
+    }
+
+    /**
+     * In a sink's copy: the columns whose values were masked, hashed or shortened before they left; dropped ones aren't named.
+     * Never null.
+     */
+    public List<String> redactedColumns() {
+        return redactedColumns;
     }
 
     public Version version() {
@@ -250,6 +260,7 @@ public final class ChangeEvent {
         b.newRow = newRow;
         b.changedColumns = changedColumns;
         b.unavailableColumns = unavailableColumns;
+        b.redactedColumns = redactedColumns;
         b.xid = xid;
         b.snapshot = snapshot;
         b.replayed = replayed;
@@ -274,6 +285,7 @@ public final class ChangeEvent {
         private Map<String, Object> newRow;
         private List<String> changedColumns;
         private List<String> unavailableColumns = List.of();
+        private List<String> redactedColumns = List.of();
         private long xid;
         private boolean snapshot;
         private boolean replayed;
@@ -317,6 +329,11 @@ public final class ChangeEvent {
 
         public Builder unavailableColumns(List<String> columns) {
             unavailableColumns = columns;
+            return this;
+        }
+
+        public Builder redactedColumns(List<String> columns) {
+            redactedColumns = columns;
             return this;
         }
 

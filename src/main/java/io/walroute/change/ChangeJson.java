@@ -62,6 +62,9 @@ public final class ChangeJson {
             out.writeBooleanField("snapshot", e.snapshot());
             out.writeBooleanField("replayed", e.replayed());
             writeNames(out, "unavailable_columns", e.unavailableColumns());
+            if (!e.redactedColumns().isEmpty()) {
+                writeNames(out, "redacted_columns", e.redactedColumns());
+            }
             out.writeEndObject();
             out.flush();
             return bytes.toByteArray();
@@ -99,6 +102,28 @@ public final class ChangeJson {
             return new String(bytes.toByteArray(), StandardCharsets.UTF_8);
         } catch (IOException impossible) {
             throw new IllegalStateException("writing to memory failed", impossible);
+        }
+    }
+
+    /** A list of column values as a JSON array. */
+    static String writeValue(List<?> list) {
+        try (var bytes = new ByteArrayBuilder(128);
+                JsonGenerator out = FACTORY.createGenerator(bytes)) {
+            writeValue(out, list);
+            out.flush();
+            return new String(bytes.toByteArray(), StandardCharsets.UTF_8);
+        } catch (IOException impossible) {
+            throw new IllegalStateException("writing to memory failed", impossible);
+        }
+    }
+
+    /** What a JSON string says. */
+    static String readString(String json) {
+        try (JsonParser in = FACTORY.createParser(json)) {
+            in.nextToken();
+            return in.getText();
+        } catch (IOException e) {
+            throw new IllegalArgumentException("not a JSON string", e);
         }
     }
 
@@ -187,7 +212,7 @@ public final class ChangeJson {
             Object value =
                     switch (name) {
                         case "key", "old", "new" -> readRow(in, text);
-                        case "changed_columns", "unavailable_columns" -> readNames(in);
+                        case "changed_columns", "unavailable_columns", "redacted_columns" -> readNames(in);
                         default -> readValue(in, text);
                     };
             member.put(name, value);
@@ -206,6 +231,7 @@ public final class ChangeJson {
                 .changedColumns(names(member, "changed_columns"))
                 .unavailableColumns(
                         member.get("unavailable_columns") == null ? List.of() : names(member, "unavailable_columns"))
+                .redactedColumns(member.get("redacted_columns") == null ? List.of() : names(member, "redacted_columns"))
                 .xid(member.get("xid") instanceof Long xid ? xid : 0)
                 .snapshot(Boolean.TRUE.equals(member.get("snapshot")))
                 .replayed(Boolean.TRUE.equals(member.get("replayed")))

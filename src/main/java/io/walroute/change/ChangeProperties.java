@@ -26,5 +26,14 @@ public final class ChangeProperties {
      */
     public static final String LANES = "walrouteLanes";
 
+    /** {@link Redacted}: the body is a sink's copy of the change, made by its lane, whether it hides anything or not. */
+    public static final String REDACTED = "walrouteRedacted";
+
+    /**
+     * Boolean: the change must not leave as it is ({@link #PARK_REASON} says why): it is to be put down as dead, since sending it
+     * again by itself would not change that.
+     */
+    public static final String REFUSED = "walrouteRefused";
+
     private ChangeProperties() {}
 }

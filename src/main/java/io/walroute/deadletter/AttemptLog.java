@@ -3,12 +3,14 @@ package io.walroute.deadletter;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.walroute.change.AttemptDetails;
 import io.walroute.change.ChangeProperties;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.UnaryOperator;
 import org.apache.camel.Exchange;
 
 /**
@@ -65,6 +67,24 @@ final class AttemptLog {
             }
         }
         return null;
+    }
+
+    /** The same without what must not stand in a dead letter. */
+    static String hide(String text, UnaryOperator<String> hide) {
+        if (text.isEmpty()) {
+            return text;
+        }
+        var hidden = new StringBuilder();
+        for (JsonNode attempt : read(text)) {
+            for (String member : List.of("answer", "cause")) {
+                if (attempt.has(member)) {
+                    ((ObjectNode) attempt)
+                            .put(member, hide.apply(attempt.path(member).asText()));
+                }
+            }
+            hidden.append(attempt).append('\n');
+        }
+        return hidden.toString();
     }
 
     private static String last(String text) {

@@ -3,6 +3,7 @@ package io.walroute.deadletter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.walroute.change.ChangeEvent;
+import io.walroute.change.Redactions;
 import io.walroute.deadletter.DeadLetter.State;
 import io.walroute.store.Store;
 import java.sql.SQLException;
@@ -39,6 +40,7 @@ public final class DeadLetterComponent extends DefaultComponent {
     private BooleanSupplier redriving = () -> true;
     private Function<String, Optional<String>> sinkProblem = sink -> Optional.empty();
     private Map<String, String> scheduleOverrides = Map.of();
+    private Redactions redactions;
     private DeadLetterMeters meters;
     private FailureCounts failureCounts;
     private ScheduledExecutorService timer;
@@ -68,6 +70,15 @@ public final class DeadLetterComponent extends DefaultComponent {
      */
     public void setSinkProblem(Function<String, Optional<String>> problemOfSink) {
         sinkProblem = problemOfSink;
+    }
+
+    /** What must not stand in the messages of dead letters; null: nothing. */
+    public void setRedactions(Redactions redactions) {
+        this.redactions = redactions;
+    }
+
+    Redactions redactions() {
+        return redactions;
     }
 
     /** By sink, in place of the schedule that its route gives. */

@@ -2,10 +2,13 @@ package io.walroute.deadletter;
 
 import io.walroute.change.ChangeEvent;
 import io.walroute.change.ChangeProperties;
+import io.walroute.change.Redacted;
+import io.walroute.change.Redactions;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Optional;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.UnaryOperator;
 import org.apache.camel.AsyncCallback;
 import org.apache.camel.Exchange;
 import org.apache.camel.support.DefaultAsyncProducer;
@@ -39,7 +42,8 @@ final class DeadLetterProducer extends DefaultAsyncProducer {
     private void park(Exchange exchange, AsyncCallback callback) {
         ChangeEvent event = event(exchange);
         String sink = endpoint.sinkOf(exchange);
-        Failure failure = Failure.of(exchange);
+        Failure failure = Failure.of(exchange, hiding(exchange, sink, event));
+        boolean refused = Boolean.TRUE.equals(exchange.getProperty(ChangeProperties.REFUSED));
         String kind = Failure.kind(exchange);
         // A redriven change of another sink may fail in a route to this one: here it is new.
         boolean redrive = Boolean.TRUE.equals(exchange.getProperty(ChangeProperties.REDRIVE))
@@ -48,7 +52,7 @@ final class DeadLetterProducer extends DefaultAsyncProducer {
                 ? Optional.of(UNTRIED)
                 : component.schedule(sink).after(0, ThreadLocalRandom.current());
         // One that is sent again keeps its state here: whether it was the last time, the redrive says.
-        boolean dead = wait.isEmpty() && !redrive;
+        boolean dead = refused || wait.isEmpty() && !redrive;
         var write = component
                 .letters()
                 .parking(
@@ -82,6 +86,15 @@ final class DeadLetterProducer extends DefaultAsyncProducer {
                                     reason));
                             callback.done(false);
                         });
+    }
+
+    /** Messages of databases and receivers may repeat values that this sink, or the reader of its dead letters, must not see. */
+    private UnaryOperator<String> hiding(Exchange exchange, String sink, ChangeEvent event) {
+        if (exchange.getProperty(ChangeProperties.REDACTED) instanceof Redacted redacted) {
+            return redacted::hide;
+        }
+        Redactions redactions = component.redactions();
+        return redactions == null ? UnaryOperator.identity() : redactions.redact(sink, event)::hide;
     }
 
     /** The lane counts what it hands over to be parked. */

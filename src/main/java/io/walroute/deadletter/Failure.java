@@ -2,6 +2,7 @@ package io.walroute.deadletter;
 
 import io.walroute.change.ChangeProperties;
 import io.walroute.change.NotAttempted;
+import java.util.function.UnaryOperator;
 import java.util.regex.Pattern;
 import org.apache.camel.Exchange;
 import org.apache.camel.util.URISupport;
@@ -27,20 +28,25 @@ record Failure(int attempts, String cause, String route, String endpoint, String
     }
 
     static Failure of(Exchange exchange) {
+        return of(exchange, UnaryOperator.identity());
+    }
+
+    /** @param hide takes out of a message what must not stand in a dead letter */
+    static Failure of(Exchange exchange, UnaryOperator<String> hide) {
         String reason = exchange.getProperty(ChangeProperties.PARK_REASON, String.class);
         Throwable caught = exchange.getProperty(Exchange.EXCEPTION_CAUGHT, Throwable.class);
         if (reason != null || caught == null) {
-            return new Failure(0, oneLine(reason == null ? "sent here by its route" : reason), null, null);
+            return new Failure(0, oneLine(hide.apply(reason == null ? "sent here by its route" : reason)), null, null);
         }
         int redeliveries = AttemptCounter.redeliveries(exchange);
         boolean tried = !isNotAttempted(caught);
         String endpoint = exchange.getProperty(Exchange.FAILURE_ENDPOINT, String.class);
         return new Failure(
                 redeliveries + (tried ? 1 : 0),
-                cause(caught),
+                cause(caught, hide),
                 exchange.getProperty(Exchange.FAILURE_ROUTE_ID, String.class),
                 endpoint == null ? null : URISupport.sanitizeUri(endpoint),
-                tried ? AttemptLog.with(exchange, caught) : AttemptLog.noted(exchange));
+                AttemptLog.hide(tried ? AttemptLog.with(exchange, caught) : AttemptLog.noted(exchange), hide));
     }
 
     private static boolean isNotAttempted(Throwable caught) {
@@ -54,9 +60,13 @@ record Failure(int attempts, String cause, String route, String endpoint, String
 
     /** Our own exceptions tell it in one line; of others the root says most. */
     static String cause(Throwable caught) {
+        return cause(caught, UnaryOperator.identity());
+    }
+
+    private static String cause(Throwable caught, UnaryOperator<String> hide) {
         Throwable root = telling(caught);
         String message = root.getMessage();
-        return oneLine(message == null || message.isBlank() ? root.getClass().getSimpleName() : message);
+        return oneLine(message == null || message.isBlank() ? root.getClass().getSimpleName() : hide.apply(message));
     }
 
     private static Throwable telling(Throwable caught) {

@@ -46,7 +46,13 @@ public final class SinkChecks {
         if (settings.redisUrl().isEmpty()) {
             return List.of(Result.ok("redis", "off: REDIS_URL is not set"));
         }
-        CacheSettings cache = CacheSettings.of(settings.redisUrl().get());
+        CacheSettings cache = new CacheSettings(
+                settings.redisUrl().get(),
+                "",
+                java.util.Map.of(),
+                CacheSettings.DEFAULT_COMMAND_TIMEOUT,
+                CacheSettings.DEFAULT_PIPELINE_SIZE,
+                settings.cacheCaFile().orElse(null));
         CacheProbe probe;
         try {
             probe = CacheProbe.look(cache, settings.databaseUrl() + "#" + settings.replicationSlot(), TIMEOUT);

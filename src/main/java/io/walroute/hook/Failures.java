@@ -3,6 +3,8 @@ package io.walroute.hook;
 import io.netty.channel.ConnectTimeoutException;
 import io.vertx.core.http.HttpClosedException;
 import java.net.ConnectException;
+import java.net.URI;
+import java.net.URLDecoder;
 import java.net.UnknownHostException;
 import java.nio.charset.StandardCharsets;
 import java.time.DateTimeException;
@@ -22,6 +24,8 @@ import javax.net.ssl.SSLException;
 /** Turns what went wrong into one line that an operator can act on, without a secret in it. */
 final class Failures {
     private static final int MAX_TEXT = 500;
+    private static final int SHORTEST_TOKEN = 6;
+    private static final int SHORTEST_TOKEN_IN_PATH = 16;
     // A receiver that asks for more asks for a human.
     private static final Duration MAX_RETRY_AFTER = Duration.ofHours(24);
 
@@ -43,6 +47,27 @@ final class Failures {
         // A receiver may echo the request; what it echoes ends in logs and dead letters.
         secrets.addAll(settings.secrets());
         settings.headers().values().stream().filter(value -> !value.isBlank()).forEach(secrets::add);
+        secretsOf(settings.url());
+    }
+
+    /** A URL may carry a token in its query or, as a segment too long for a name, in its path. */
+    private void secretsOf(URI url) {
+        String query = url.getRawQuery();
+        if (query != null && !query.isEmpty()) {
+            secrets.add(query);
+            for (String pair : query.split("&")) {
+                String value = pair.substring(pair.indexOf('=') + 1);
+                if (value.length() >= SHORTEST_TOKEN) {
+                    secrets.add(value);
+                    secrets.add(URLDecoder.decode(value, StandardCharsets.UTF_8));
+                }
+            }
+        }
+        for (String segment : String.valueOf(url.getRawPath()).split("/")) {
+            if (segment.length() >= SHORTEST_TOKEN_IN_PATH) {
+                secrets.add(segment);
+            }
+        }
     }
 
     /** @param changes how many were in the request */

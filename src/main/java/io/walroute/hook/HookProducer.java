@@ -1,6 +1,8 @@
 package io.walroute.hook;
 
 import io.walroute.change.ChangeEvent;
+import io.walroute.change.ChangeProperties;
+import io.walroute.change.Redactions;
 import java.nio.charset.StandardCharsets;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
@@ -15,6 +17,7 @@ class HookProducer extends DefaultAsyncProducer {
     private final Selection selection;
     private final Shape shape;
     private HookClient client;
+    private Redactions redactions;
 
     HookProducer(HookEndpoint endpoint) {
         super(endpoint);
@@ -28,12 +31,13 @@ class HookProducer extends DefaultAsyncProducer {
     protected void doStart() throws Exception {
         super.doStart();
         client = endpoint.client();
+        redactions = endpoint.getCamelContext().getRegistry().findSingleByType(Redactions.class);
     }
 
     @Override
     public boolean process(Exchange exchange, AsyncCallback callback) {
         try {
-            ChangeEvent event = event(exchange);
+            ChangeEvent event = copy(exchange);
             if (!selection.wants(event)) {
                 callback.done(true);
                 return true;
@@ -65,6 +69,13 @@ class HookProducer extends DefaultAsyncProducer {
         } catch (RejectedExecutionException stopping) {
             rest.run();
         }
+    }
+
+    private ChangeEvent copy(Exchange exchange) {
+        ChangeEvent event = event(exchange);
+        return redactions == null || exchange.getProperty(ChangeProperties.REDACTED) != null
+                ? event
+                : redactions.redact("hook", event).copy(); // a route that leads here without a lane
     }
 
     /** A route may have made text of the change; whatever it is, it must be a change event. */

@@ -2,10 +2,15 @@ package io.walroute.lanes;
 
 import io.walroute.change.ChangeContext;
 import io.walroute.change.ChangeEvent;
+import io.walroute.change.ChangeHeaders;
 import io.walroute.change.ChangeProperties;
+import io.walroute.change.EventCheck;
+import io.walroute.change.Redacted;
+import io.walroute.change.Redactions;
 import io.walroute.change.RedriveTurn;
 import io.walroute.change.Settlement;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import org.apache.camel.Exchange;
 import org.apache.camel.Message;
@@ -18,6 +23,10 @@ import org.apache.camel.StreamCache;
  * <p>The fields at the end belong to the lane and its lock.
  */
 final class Delivery {
+    /** What camel-debezium says of the row beside the body. */
+    private static final List<String> RAW_HEADERS =
+            List.of("CamelDebeziumKey", "CamelDebeziumBefore", "CamelDebeziumDdlSQL");
+
     final Claim claim;
     /** The change's id; null if the body is no change. */
     final String eventId;
@@ -59,17 +68,25 @@ final class Delivery {
     /** Of a redriven delivery: one that shares a key has been parked since it was asked for, or was being. */
     boolean keyParkedSince;
 
-    Delivery(Exchange exchange, String lane) throws Exception {
-        this(exchange, lane, true);
+    /** @param redactions what the lane's sink doesn't get to see; null if it gets all */
+    Delivery(Exchange exchange, String lane, Redactions redactions) throws Exception {
+        this(exchange, lane, true, redactions);
     }
 
     /** @param ordered whether it claims what it changes */
-    Delivery(Exchange exchange, String lane, boolean ordered) throws Exception {
+    Delivery(Exchange exchange, String lane, boolean ordered, Redactions redactions) throws Exception {
         Message message = exchange.getMessage();
-        claim = ordered ? Claim.of(message) : Claim.of(message).ofNothingElse();
-        body = message.getBody() instanceof StreamCache stream ? stream.copy(exchange) : message.getBody();
+        Redacted redacted = redactions != null && message.getBody() instanceof ChangeEvent event
+                ? redactions.redact(lane, event)
+                : null;
+        // From here on the lane, its dead letters and its sink know the copy only: the order, too, goes by its key.
+        body = redacted != null
+                ? redacted.copy()
+                : message.getBody() instanceof StreamCache stream ? stream.copy(exchange) : message.getBody();
+        Claim own = body instanceof ChangeEvent event ? Claim.of(event) : Claim.of(message);
+        claim = ordered ? own : own.ofNothingElse();
         eventId = body instanceof ChangeEvent event ? event.id() : null;
-        bytes = HeldBytes.of(body);
+        bytes = HeldBytes.of(message.getBody());
         headers = message.hasHeaders()
                 ? exchange.getContext()
                         .getCamelContextExtension()
@@ -78,6 +95,15 @@ final class Delivery {
                 : null;
         properties = exchange.hasProperties() ? new HashMap<>(exchange.getProperties()) : new HashMap<>(2);
         variables = exchange.hasVariables() ? new HashMap<>(exchange.getVariables()) : null;
+        if (redacted == null) {
+            properties.remove(ChangeProperties.REDACTED);
+        } else {
+            properties.put(ChangeProperties.REDACTED, redacted);
+            if (redacted.hidesAnything() && headers != null) {
+                RAW_HEADERS.forEach(headers::remove);
+                headers.replace(ChangeHeaders.EVENT_ID, eventId);
+            }
+        }
         redrive = isRedrive(lane);
         if (!redrive) {
             properties.remove(ChangeProperties.REDRIVE);
@@ -88,6 +114,7 @@ final class Delivery {
         properties.remove(ChangeProperties.PARKED);
         properties.remove(ChangeProperties.DEAD);
         properties.remove(ChangeProperties.PARK_REASON);
+        properties.remove(ChangeProperties.REFUSED);
         properties.put(ChangeProperties.LANE, lane);
         settlement = exchange.getProperty(Settlement.PROPERTY) instanceof Settlement given ? given : Settlement.NONE;
         hold = settlement.hold();
@@ -99,6 +126,11 @@ final class Delivery {
     private boolean isRedrive(String lane) {
         Object from = properties.get(ChangeProperties.LANE);
         return Boolean.TRUE.equals(properties.get(ChangeProperties.REDRIVE)) && (from == null || from.equals(lane));
+    }
+
+    /** Why the change must not leave; null if it may, or is no change. */
+    String problem(long maxEventBytes) {
+        return body instanceof ChangeEvent event ? EventCheck.problem(event, maxEventBytes) : null;
     }
 
     /** Gives everything that this delivery carries to a new exchange; to be called once. */

@@ -2,6 +2,7 @@ package io.walroute.lanes;
 
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import io.walroute.change.Redactions;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.Set;
@@ -31,7 +32,11 @@ public class LanesComponent extends DefaultComponent {
     private final Map<String, Lane> lanes = new ConcurrentHashMap<>();
     private final Map<String, LaneMeters> meters = new ConcurrentHashMap<>();
     private final Set<LanesConsumer> consumers = ConcurrentHashMap.newKeySet();
+    private final Set<String> rawNames = ConcurrentHashMap.newKeySet();
     private Set<String> disabledNames = Set.of();
+    private Redactions redactions;
+    private boolean redactionsChecked;
+    private long maxEventBytes = Long.MAX_VALUE;
     private ScheduledExecutorService timer;
     private MeterRegistry registry;
 
@@ -66,7 +71,12 @@ public class LanesComponent extends DefaultComponent {
         return registry;
     }
 
-    void add(LanesConsumer consumer) {
+    void add(LanesConsumer consumer, boolean raw) {
+        if (raw) {
+            rawNames.add(consumer.getEndpoint().getName());
+        } else {
+            rawNames.remove(consumer.getEndpoint().getName());
+        }
         consumers.add(consumer);
     }
 
@@ -74,8 +84,47 @@ public class LanesComponent extends DefaultComponent {
         consumers.remove(consumer);
     }
 
+    /** What sinks don't get to see of the changes; null: they see all. */
+    public void setRedactions(Redactions redactions) {
+        this.redactions = redactions;
+    }
+
+    /** Once all routes are known. A rule with a sink's name mistyped would hide nothing there. */
+    void checkRedactions() {
+        if (redactions == null || redactionsChecked) {
+            return;
+        }
+        Set<String> known = new TreeSet<>(names());
+        known.addAll(disabledNames);
+        known.add(Redactions.AUDIT);
+        Set<String> unknown = new TreeSet<>(redactions.sinks());
+        unknown.removeAll(known);
+        if (!unknown.isEmpty()) {
+            throw new UnknownSinkException(unknown, known);
+        }
+        redactionsChecked = true;
+    }
+
+    /** Null for a lane whose route sees all: nothing is hidden at all, or it says that its work stays in the house. */
+    Redactions redactions(String name) {
+        return redactions == null || isRaw(name) ? null : redactions;
+    }
+
+    boolean isRaw(String name) {
+        return rawNames.contains(name);
+    }
+
+    /** Changes whose JSON is longer go to the dead letters, not to a sink. */
+    public void setMaxEventBytes(long bytes) {
+        maxEventBytes = bytes;
+    }
+
+    long maxEventBytes() {
+        return maxEventBytes;
+    }
+
     /** Lanes that a route reads, whether it runs or not. */
-    Set<String> names() {
+    public Set<String> names() {
         return consumers.stream().map(c -> c.getEndpoint().getName()).collect(Collectors.toCollection(TreeSet::new));
     }
 

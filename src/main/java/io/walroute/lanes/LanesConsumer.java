@@ -109,6 +109,7 @@ class LanesConsumer extends DefaultConsumer implements ShutdownAware, StartupLis
     }
 
     private void run(Delivery delivery) {
+        String problem;
         if (delivery.doomed) {
             fail(delivery, "an earlier change of the same key has to come again first");
         } else if (delivery.behind) {
@@ -120,6 +121,8 @@ class LanesConsumer extends DefaultConsumer implements ShutdownAware, StartupLis
             delivery.redriveTurn.ask(answer -> lane.answer(delivery, answer));
         } else if (delivery.answer != null && !delivery.answer.go()) {
             fail(delivery, "it is not the first of its key among the dead letters");
+        } else if ((problem = delivery.problem(endpoint.getComponent().maxEventBytes())) != null) {
+            refuse(delivery, problem);
         } else {
             Exchange exchange = delivery.into(createExchange(false));
             getAsyncProcessor().process(exchange, doneSync -> routed(delivery, exchange));
@@ -161,9 +164,32 @@ class LanesConsumer extends DefaultConsumer implements ShutdownAware, StartupLis
         park(delivery, "the lane was full", (outcome, cause) -> lane.spilled(delivery, outcome, cause));
     }
 
+    /** It never goes out, and nothing waits behind it. */
+    private void refuse(Delivery delivery, String problem) {
+        if (parking == null) {
+            // Its turn in the order must not be lost without a trace.
+            lane.finish(delivery, Lane.Outcome.FAILED, new IllegalArgumentException(problem));
+            return;
+        }
+        Exchange exchange = delivery.into(endpoint.createExchange());
+        exchange.setProperty(ChangeProperties.REFUSED, Boolean.TRUE);
+        park(
+                exchange,
+                problem,
+                (outcome, cause) ->
+                        lane.finish(delivery, outcome == Lane.Outcome.PARKED ? Lane.Outcome.DEAD : outcome, cause));
+    }
+
     private void park(Delivery delivery, String reason, BiConsumer<Lane.Outcome, Throwable> done) {
         try {
-            Exchange exchange = delivery.into(endpoint.createExchange());
+            park(delivery.into(endpoint.createExchange()), reason, done);
+        } catch (RuntimeException e) {
+            done.accept(Lane.Outcome.FAILED, e);
+        }
+    }
+
+    private void park(Exchange exchange, String reason, BiConsumer<Lane.Outcome, Throwable> done) {
+        try {
             exchange.getExchangeExtension().setFromRouteId(getRouteId());
             exchange.setProperty(ChangeProperties.PARK_REASON, reason);
             parking.process(exchange, doneSync -> {

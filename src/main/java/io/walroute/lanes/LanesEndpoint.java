@@ -75,6 +75,13 @@ public class LanesEndpoint extends DefaultEndpoint {
     @UriParam(label = "consumer", defaultValue = "1000", description = "How many changes are under way at once")
     private int maxInFlight = LaneSettings.DEFAULT.maxInFlight();
 
+    @UriParam(
+            label = "consumer",
+            description =
+                    "Whether the route gets changes with the columns that redaction hides from other sinks: for one"
+                            + " whose work doesn't leave the house, as a write-back")
+    private boolean raw;
+
     private final Set<String> optionsGiven;
 
     LanesEndpoint(String uri, LanesComponent component, String name, Set<String> optionsGiven) {
@@ -97,7 +104,7 @@ public class LanesEndpoint extends DefaultEndpoint {
         var consumer = new LanesConsumer(this, processor, settings());
         configureConsumer(consumer);
         getComponent().lane(name).configure(settings());
-        getComponent().add(consumer);
+        getComponent().add(consumer, raw);
         return consumer;
     }
 
@@ -151,6 +158,14 @@ public class LanesEndpoint extends DefaultEndpoint {
     @ManagedAttribute(description = "Keys whose changes are parked behind earlier ones")
     public int getParkedKeys() {
         return getComponent().lane(name).parkedKeys();
+    }
+
+    public boolean isRaw() {
+        return raw;
+    }
+
+    public void setRaw(boolean raw) {
+        this.raw = raw;
     }
 
     public int getSize() {

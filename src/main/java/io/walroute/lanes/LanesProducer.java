@@ -1,5 +1,7 @@
 package io.walroute.lanes;
 
+import io.walroute.change.ChangeEvent;
+import io.walroute.change.ChangeHeaders;
 import io.walroute.change.ChangeProperties;
 import io.walroute.change.Settlement;
 import java.util.concurrent.RejectedExecutionException;
@@ -33,7 +35,7 @@ class LanesProducer extends DefaultAsyncProducer {
             } else if (endpoint.getComponent().isDisabled(endpoint.getName())) {
                 endpoint.getComponent().meters(endpoint.getName()).filtered.increment();
             } else if (!willComeAgain(exchange)) {
-                send(new Delivery(exchange, endpoint.getName(), lane.isOrdered()));
+                send(exchange);
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
@@ -67,6 +69,26 @@ class LanesProducer extends DefaultAsyncProducer {
         return new RejectedExecutionException("another change failed, the stream starts again");
     }
 
+    private void send(Exchange exchange) throws Exception {
+        LanesComponent component = endpoint.getComponent();
+        if (component.isRaw(endpoint.getName()) && isCopy(exchange)) {
+            component.meters(endpoint.getName()).filtered.increment();
+            LOG.warn(
+                    "{} is left out for {}: it comes from the audit log with hidden columns, and that lane needs all of them",
+                    exchange.getMessage().getHeader(ChangeHeaders.EVENT_ID),
+                    endpoint);
+            return;
+        }
+        send(new Delivery(
+                exchange, endpoint.getName(), lane.isOrdered(), component.redactions(endpoint.getName())));
+    }
+
+    /** What was hidden of a row must not be taken for its values: a write-back would write them into the database. */
+    private static boolean isCopy(Exchange exchange) {
+        return exchange.getMessage().getBody() instanceof ChangeEvent event
+                && !event.redactedColumns().isEmpty();
+    }
+
     private void send(Delivery delivery) throws InterruptedException {
         try {
             if (!lane.accept(delivery)) {
@@ -90,6 +112,7 @@ class LanesProducer extends DefaultAsyncProducer {
                             : "Lanes that are read: " + String.join(", ", component.names()))
                     + ". Correct the name, or add a route from: lanes:" + name);
         }
+        component.checkRedactions();
         lane = component.lane(name);
     }
 }

@@ -2,6 +2,8 @@ package io.walroute.notify;
 
 import io.walroute.change.ChangeEvent;
 import io.walroute.change.ChangeHeaders;
+import io.walroute.change.ChangeProperties;
+import io.walroute.change.Redactions;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
 import org.apache.camel.AsyncCallback;
@@ -12,6 +14,7 @@ import org.apache.camel.support.DefaultAsyncProducer;
 class NotifyProducer extends DefaultAsyncProducer {
     private final NotifyComponent component;
     private final String topic;
+    private Redactions redactions;
 
     NotifyProducer(NotifyEndpoint endpoint) {
         super(endpoint);
@@ -20,9 +23,18 @@ class NotifyProducer extends DefaultAsyncProducer {
     }
 
     @Override
+    protected void doStart() throws Exception {
+        super.doStart();
+        redactions = getEndpoint().getCamelContext().getRegistry().findSingleByType(Redactions.class);
+    }
+
+    @Override
     public boolean process(Exchange exchange, AsyncCallback callback) {
         try {
             ChangeEvent event = event(exchange.getMessage().getBody());
+            if (redactions != null && exchange.getProperty(ChangeProperties.REDACTED) == null) {
+                event = redactions.redact("notify", event).copy(); // a route that leads here without a lane
+            }
             String json = new String(event.toJson(), StandardCharsets.UTF_8);
             String frame = ServerMessage.event(topic, json, context(exchange));
             component.announce(topic, frameOf(event, exchange), frame, () -> callback.done(false), refused -> {

@@ -7,10 +7,16 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import io.walroute.admin.Api;
 import io.walroute.admin.ApiException;
+import io.walroute.change.ChangeEvent;
+import io.walroute.change.ChangeJson;
+import io.walroute.change.Redacted;
+import io.walroute.change.Redaction;
+import io.walroute.change.Redactions;
 import io.walroute.deadletter.DeadLetter;
 import io.walroute.deadletter.DeadLetterComponent;
 import io.walroute.deadletter.DeadLetterFilter;
 import io.walroute.deadletter.DeadLetters;
+import java.nio.charset.StandardCharsets;
 import java.sql.SQLException;
 import java.time.Instant;
 import java.time.format.DateTimeParseException;
@@ -60,9 +66,11 @@ final class DeadLetterApi {
     private final LongPredicate inFlight;
     private final Redrive redrive;
     private final Discard discard;
+    private final Optional<Redactions> redactions;
 
     /** Of a running service: what is being sent at the moment isn't deleted under its hands. */
-    DeadLetterApi(DeadLetterComponent component) {
+    DeadLetterApi(DeadLetterComponent component, Optional<Redactions> redactions) {
+        this.redactions = redactions;
         letters = component.letters();
         inFlight = component::isInFlight;
         redrive = component::redrive;
@@ -70,7 +78,8 @@ final class DeadLetterApi {
     }
 
     /** Without a service. */
-    DeadLetterApi(DeadLetters letters) {
+    DeadLetterApi(DeadLetters letters, Optional<Redactions> redactions) {
+        this.redactions = redactions;
         this.letters = letters;
         inFlight = id -> false;
         redrive = letters::redrive;
@@ -95,9 +104,7 @@ final class DeadLetterApi {
         Map<String, String> filter = new LinkedHashMap<>(query);
         String limit = filter.remove("limit");
         int most = limit == null ? MOST_LISTED : (int) Math.min(MOST_LISTED, number("limit", limit));
-        return letters.summaries(filter(filter), most).stream()
-                .map(DeadLetterApi::row)
-                .toList();
+        return letters.summaries(filter(filter), most).stream().map(this::row).toList();
     }
 
     Optional<Map<String, Object>> show(long id) throws SQLException {
@@ -109,19 +116,26 @@ final class DeadLetterApi {
             row.put("lsn", letter.lsn());
             row.put("xid", letter.xid());
             row.put("attempt_log", letter.attemptLog());
-            row.put("headers", json(letter.headers()));
-            row.put("event", json(letter.event()));
+            // Those of routes that work in the house, and the router's, hold all columns; nobody needs to see them.
+            Redacted shown = shown(letter);
+            row.put("headers", shown == null ? json(letter.headers()) : shown.hide(letter.headers()));
+            row.put(
+                    "event",
+                    json(
+                            shown == null
+                                    ? letter.event()
+                                    : new String(shown.copy().toJson(), StandardCharsets.UTF_8)));
             return row;
         });
     }
 
-    private static Map<String, Object> row(DeadLetter letter) {
+    private Map<String, Object> row(DeadLetter letter) {
         Map<String, Object> row = new LinkedHashMap<>();
         row.put("id", letter.id());
         row.put("sink", letter.sink());
         row.put("state", letter.state().name().toLowerCase(Locale.ROOT));
         row.put("table", letter.schema().equals("public") ? letter.table() : letter.schema() + "." + letter.table());
-        row.put("key", json(letter.key()));
+        row.put("key", json(shownKey(letter)));
         row.put("operation", letter.operation());
         row.put("attempts", letter.attempts());
         row.put("first_failure", text(letter.firstFailure()));
@@ -132,6 +146,27 @@ final class DeadLetterApi {
         row.put("event_id", letter.eventId());
         row.put("cause", letter.cause());
         return row;
+    }
+
+    /** Null if all of it may be seen. */
+    private Redacted shown(DeadLetter letter) {
+        if (redactions.isEmpty()) {
+            return null;
+        }
+        var event = ChangeEvent.fromJson(letter.event().getBytes(StandardCharsets.UTF_8));
+        Redacted shown = redactions.get().redact(letter.sink(), event);
+        return shown.hidesAnything() ? shown : null;
+    }
+
+    private String shownKey(DeadLetter letter) {
+        Redaction redaction = redactions
+                .map(all -> all.of(letter.sink(), letter.schema(), letter.table()))
+                .orElse(null);
+        if (redaction == null || letter.key() == null) {
+            return letter.key();
+        }
+        Map<String, Object> key = redaction.shownKey(ChangeJson.readRow(letter.key()));
+        return key == null ? null : ChangeJson.writeRow(key);
     }
 
     private static JsonNode json(String text) {
@@ -194,7 +229,7 @@ final class DeadLetterApi {
         return inFlight.test(letter.id()) ? "under way" : "gone";
     }
 
-    private static Map<String, Object> entry(DeadLetter letter, String result) {
+    private Map<String, Object> entry(DeadLetter letter, String result) {
         Map<String, Object> row = row(letter);
         Map<String, Object> entry = new LinkedHashMap<>();
         for (String column : List.of("id", "sink", "state", "table", "key", "attempts")) {

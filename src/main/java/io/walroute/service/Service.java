@@ -18,6 +18,7 @@ import io.walroute.cache.CacheSettings;
 import io.walroute.cache.MarkerState;
 import io.walroute.cache.RowCacheComponent;
 import io.walroute.change.Lsn;
+import io.walroute.change.Redactions;
 import io.walroute.change.Version;
 import io.walroute.deadletter.DeadLetterComponent;
 import io.walroute.hook.HookComponent;
@@ -41,6 +42,8 @@ import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.cert.CertificateException;
+import java.security.cert.CertificateFactory;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -147,6 +150,10 @@ public final class Service implements AutoCloseable {
         bindSource();
         bindSinks();
         lanes.setDisabled(String.join(",", off));
+        Optional<Redactions> redactions = settings.redactions();
+        redactions.ifPresent(all -> main.bind("redactions", all)); // the components find it there
+        lanes.setRedactions(redactions.orElse(null));
+        lanes.setMaxEventBytes(settings.maxEventBytes());
         main.bind("lanes", lanes);
         var audit = new AuditComponent(new AuditSettings(settings.auditKeep()), store);
         audit.setUnsettledFrom(() -> housekeeping == null ? Lsn.ZERO : housekeeping.settledUpTo());
@@ -156,6 +163,7 @@ public final class Service implements AutoCloseable {
         deadLetters.setRedriving(this::isStreaming);
         deadLetters.setSinkProblem(this::problemOfSink);
         deadLetters.setSchedules(settings.redriveSchedules());
+        deadLetters.setRedactions(redactions.orElse(null));
         main.bind("dead-letter", deadLetters);
         main.bind("store", store);
         main.bind("walroute", database);
@@ -163,7 +171,7 @@ public final class Service implements AutoCloseable {
         main.bind(
                 "forgetTableRoutes",
                 new ForgetTableRoutes()); // Camel finds it; added after the start, it would hear nothing
-        main.bind("context", new ContextBean());
+        main.bind("context", new ContextBean(redactions));
         main.bind(MicrometerConstants.METRICS_REGISTRY_NAME, meters);
         describeHealth();
         main.bind("cli-connector", cliConnector(reload));
@@ -205,7 +213,8 @@ public final class Service implements AutoCloseable {
         c.setDatabasePort(url.port());
         c.setDatabaseDbname(url.database());
         c.setDatabaseUser(url.user());
-        c.setDatabasePassword(url.password() == null ? "" : url.password());
+        // Debezium insists on one, but who logs in by a client certificate is never asked for it.
+        c.setDatabasePassword(url.password() == null ? "none" : url.password());
         url.properties().forEach((name, value) -> {
             switch (name) {
                 case "user", "password" -> {}
@@ -325,10 +334,30 @@ public final class Service implements AutoCloseable {
                     settings.cachePrefix(),
                     tables,
                     CacheSettings.DEFAULT_COMMAND_TIMEOUT,
-                    CacheSettings.DEFAULT_PIPELINE_SIZE);
+                    CacheSettings.DEFAULT_PIPELINE_SIZE,
+                    cacheCaFile());
         } catch (IllegalArgumentException e) {
             throw new SettingsException(List.of("REDIS_URL: " + e.getMessage()));
         }
+    }
+
+    /** Read now: a file that can't be would otherwise look like a Redis that is away. */
+    private Path cacheCaFile() {
+        Path file = settings.cacheCaFile().orElse(null);
+        if (file == null) {
+            return null;
+        }
+        try (var pem = Files.newInputStream(file)) {
+            if (!CertificateFactory.getInstance("X.509")
+                    .generateCertificates(pem)
+                    .isEmpty()) {
+                return file;
+            }
+        } catch (IOException | CertificateException e) {
+            LOG.debug("{} can't be read", file, e);
+        }
+        throw new SettingsException(List.of("walroute.cache.ca-file=" + file + " holds no certificate that can be read."
+                + " Name a PEM file with one or more of BEGIN CERTIFICATE"));
     }
 
     private NotifySettings notifySettings() {
@@ -523,6 +552,10 @@ public final class Service implements AutoCloseable {
         } catch (SettingsException e) {
             throw e;
         } catch (Exception e) {
+            Optional<String> wrongRule = StartFailure.wrongRule(e);
+            if (wrongRule.isPresent()) {
+                throw new SettingsException(List.of(wrongRule.get()));
+            }
             throw StartFailure.of(e, settings);
         }
     }
@@ -549,7 +582,7 @@ public final class Service implements AutoCloseable {
                 settings.replicationSlot(),
                 serviceMeters,
                 operations,
-                new DeadLetterApi(deadLetters),
+                new DeadLetterApi(deadLetters, settings.redactions()),
                 () -> deadLetters.standing().stream()
                         .map(count -> count.sink() + " " + count.state().name().toLowerCase(java.util.Locale.ROOT) + " "
                                 + count.letters())
@@ -561,7 +594,7 @@ public final class Service implements AutoCloseable {
 
     private void registerCalls() {
         api = new Api();
-        new DeadLetterApi(deadLetters).register(api);
+        new DeadLetterApi(deadLetters, settings.redactions()).register(api);
         operations.register(api);
         new ReplayApi(replays, this::isStreaming).register(api);
         new BackfillApi(Optional.ofNullable(backfills), this::isStreaming).register(api);

@@ -1,11 +1,13 @@
 package io.walroute.service;
 
+import io.walroute.lanes.UnknownSinkException;
 import io.walroute.settings.Settings;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -42,6 +44,14 @@ final class StartFailure {
             where = "routes/" + name + ": " + where;
         }
         return new ServiceException(where + cause, failure);
+    }
+
+    /** What a redaction rule has wrong, which only the routes can tell. */
+    static Optional<String> wrongRule(Exception failure) {
+        return chain(failure).stream()
+                .filter(UnknownSinkException.class::isInstance)
+                .map(Throwable::getMessage)
+                .findFirst();
     }
 
     /** Camel doesn't always tell; a route's id is written in one file only. Null if none is found. */

@@ -55,7 +55,7 @@ public final class StoredDeadLetters implements EntryPoints.DeadLetters {
             return Optional.empty();
         }
         try (Store store = Store.open(new Store.Settings(url))) {
-            return Optional.of(work.with(new DeadLetterApi(new DeadLetters(store))));
+            return Optional.of(work.with(new DeadLetterApi(new DeadLetters(store), settings.redactions())));
         } catch (SQLException e) {
             throw new SettingsException(
                     List.of("walroute.audit.url: the dead letters can't be reached: " + StartFailure.line(e)));

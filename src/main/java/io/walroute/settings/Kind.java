@@ -1,5 +1,7 @@
 package io.walroute.settings;
 
+import io.walroute.change.ColumnList;
+import io.walroute.change.ColumnRules;
 import io.walroute.slot.ReplicaIdentity;
 import java.net.InetAddress;
 import java.net.URI;
@@ -26,6 +28,12 @@ enum Kind {
         }
     },
     FOLDER("folder", String.class) {
+        @Override
+        Object parse(String value) {
+            return value;
+        }
+    },
+    FILE("PEM file", String.class) {
         @Override
         Object parse(String value) {
             return value;
@@ -274,6 +282,28 @@ enum Kind {
             }
             throw new IllegalArgumentException(
                     "is no list of waits. Write it as 5s,5m,2h, with ,... at the end to repeat the last for ever");
+        }
+    },
+    REDACT("drop, mask, hash, truncate(N) or keep, exceptions as SINK:RULE behind it", ColumnRules.class) {
+        @Override
+        Object parse(String value) {
+            return ColumnRules.parse(value);
+        }
+    },
+    COLUMNS("column names separated by commas, for one sink as SINK: NAMES behind a semicolon", ColumnList.class) {
+        @Override
+        Object parse(String value) {
+            return ColumnList.parse(value);
+        }
+    },
+    UNNAMED("keep or drop", Boolean.class) {
+        @Override
+        Object parse(String value) {
+            return switch (value.toLowerCase(Locale.ROOT)) {
+                case "keep" -> false;
+                case "drop" -> true;
+                default -> throw new IllegalArgumentException("is neither keep nor drop. Write keep or drop");
+            };
         }
     },
     /** Read by whoever runs the receiver; here it is only known to exist. */

@@ -1,6 +1,11 @@
 package io.walroute.settings;
 
 import io.walroute.settings.SettingsFile.RawValue;
+import java.io.IOException;
+import java.nio.charset.MalformedInputException;
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -16,6 +21,8 @@ import java.util.TreeMap;
  */
 final class RawSettings {
     private static final String ENVIRONMENT = "environment";
+    private static final String FILE = "_FILE";
+    private static final long LONGEST_SECRET = 64 << 10;
     private static final Map<Setting, String> SEED_HOOK = Map.of(
             Setting.WEBHOOK_URL, "walroute.hook.marketplace.url",
             Setting.WEBHOOK_SECRET, "walroute.hook.marketplace.secret");
@@ -101,6 +108,12 @@ final class RawSettings {
         environment.forEach((name, value) -> {
             Optional<Setting.Match> match = Setting.ofEnvironment(name);
             var raw = new RawValue(value.strip(), ENVIRONMENT);
+            Optional<Setting.Match> byFile = secretOfFile(name);
+            if (byFile.isPresent()) {
+                fromSecretFile(name, raw.value(), environment)
+                        .ifPresent(secret -> known.put(key(byFile.get()), secret));
+                return;
+            }
             if (match.isPresent()) {
                 known.put(key(match.get()), raw);
             } else if (name.startsWith("WALROUTE_")) {
@@ -110,13 +123,51 @@ final class RawSettings {
         return known;
     }
 
+    /** {@code DATABASE_URL_FILE} names the file that holds DATABASE_URL, as secrets of Docker and Kubernetes come. */
+    private static Optional<Setting.Match> secretOfFile(String name) {
+        return name.endsWith(FILE)
+                ? Setting.ofEnvironment(name.substring(0, name.length() - FILE.length()))
+                        .filter(match -> match.setting().isSecret())
+                : Optional.empty();
+    }
+
+    /** Neither the file's content nor its name is shown together with what is wrong with the value. */
+    private Optional<RawValue> fromSecretFile(String name, String path, Map<String, String> environment) {
+        String plain = name.substring(0, name.length() - FILE.length());
+        if (path.isEmpty()) {
+            return Optional.empty();
+        }
+        if (!environment.getOrDefault(plain, "").isBlank()) {
+            problems.add(name + " and " + plain + " are both set (" + ENVIRONMENT + "). Remove one of them");
+            return Optional.empty();
+        }
+        try {
+            if (Files.size(Path.of(path)) > LONGEST_SECRET) {
+                problems.add(name + "=" + path + " is longer than a secret can be (" + ENVIRONMENT
+                        + "). Name the file that holds it and nothing else");
+                return Optional.empty();
+            }
+            return Optional.of(new RawValue(Files.readString(Path.of(path)).strip(), name));
+        } catch (IOException | InvalidPathException e) {
+            String why = e instanceof NoSuchFileException
+                    ? "does not exist"
+                    : e instanceof MalformedInputException ? "is not UTF-8 text" : "can't be read";
+            problems.add(name + "=" + path + " " + why + " (" + ENVIRONMENT
+                    + "). Name a file that the user that runs walroute can read");
+            return Optional.empty();
+        }
+    }
+
     /** {@code WALROUTE_TABLES_ENS_NAMES_CACHE_TTL} doesn't tell which underscore was one. */
     private String key(Setting.Match match) {
         List<String> variables = match.variables();
         String key = match.setting().key();
         return switch (match.setting()) {
-            case TABLE_REPLICA_IDENTITY, TABLE_CACHE_TTL, TABLE_CACHE_PREFIX ->
+            case TABLE_REPLICA_IDENTITY, TABLE_CACHE_TTL, TABLE_CACHE_PREFIX, TABLE_COLUMNS ->
                 key.replace("<table>", tableInFile(variables.get(0)));
+            case TABLE_REDACT ->
+                key.replace("<table>", tableInFile(variables.get(0)))
+                        .replace("<column>", variables.get(1).toLowerCase(Locale.ROOT));
             case REDRIVE_SCHEDULE ->
                 key.replace("<sink>", variables.get(0).toLowerCase(Locale.ROOT).replace('_', '-'));
             case HOOK_HEADER ->
@@ -185,7 +236,9 @@ final class RawSettings {
                 String table = typed.substring(
                         "walroute.tables.".length() <= typed.length() ? "walroute.tables.".length() : 0,
                         typed.lastIndexOf('.'));
-                known.add(setting.key().replace("<table>", table));
+                known.add(setting.key()
+                        .replace("<table>", table.endsWith(".redact") ? table.substring(0, table.length() - 7) : table)
+                        .replace("<column>", typed.substring(typed.lastIndexOf('.') + 1)));
             }
         }
         return Nearest.of(typed, known);

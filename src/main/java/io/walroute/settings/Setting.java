@@ -58,6 +58,12 @@ public enum Setting {
             null,
             "redis://localhost:6379",
             "The Redis of the cache; without it the cache routes are off."),
+    CACHE_CA_FILE(
+            "walroute.cache.ca-file",
+            Kind.FILE,
+            null,
+            "/etc/walroute/redis-ca.pem",
+            "Certificates that vouch for a rediss:// server, relative to the home folder; those of the Java platform if not set."),
     WEBSOCKET_PORT("WEBSOCKET_PORT", Kind.PORT, "3003", null, "The port of ws://host:port/ws for subscribers."),
     MANAGEMENT_PORT("MANAGEMENT_PORT", Kind.PORT, "9876", null, "The port of health, metrics and /api for operators."),
     WEBHOOK_URL(
@@ -84,6 +90,19 @@ public enum Setting {
             "listings,offers,ens_names,opensea_events",
             null,
             "What setup publishes; schema.table and \"Quoted Names\" as in SQL."),
+    // Before those that end like a column may be called.
+    TABLE_REDACT(
+            "walroute.tables.<table>.redact.<column>",
+            Kind.REDACT,
+            null,
+            "hash, hook:drop, cache:keep",
+            "What becomes of a column before it leaves, for all sinks and for single ones; the audit log is meant only as audit:RULE."),
+    TABLE_COLUMNS(
+            "walroute.tables.<table>.columns",
+            Kind.COLUMNS,
+            null,
+            "id, status, price_wei; hook: id, status",
+            "The only columns of a table that leave; all if not set."),
     TABLE_REPLICA_IDENTITY(
             "walroute.tables.<table>.replica-identity",
             Kind.REPLICA_IDENTITY,
@@ -102,6 +121,24 @@ public enum Setting {
             null,
             "shop:",
             "What a table's cache keys begin with, in place of walroute.cache.prefix."),
+    REDACT_UNNAMED(
+            "walroute.redact.unnamed",
+            Kind.UNNAMED,
+            "keep",
+            null,
+            "What becomes of columns that neither a table's redact nor its columns name; with drop, nothing leaves that isn't named."),
+    REDACT_SALT(
+            "walroute.redact.salt",
+            Kind.TOKEN,
+            null,
+            "a-long-random-text",
+            "The key of the HMAC-SHA-256 that hash is; whoever has it can try values."),
+    MAX_EVENT_BYTES(
+            "walroute.max-event-bytes",
+            Kind.SIZE,
+            "16MB",
+            null,
+            "How long a change may be as JSON; a longer one goes to the dead letters, not to a sink."),
     CACHE_PREFIX(
             "walroute.cache.prefix", Kind.TEXT, null, "grails:", "What all cache keys begin with; nothing if not set."),
     AUDIT_URL(
@@ -358,7 +395,8 @@ public enum Setting {
                     HOOK_HEADER,
                     DISTRIBUTE_REDIS_URL,
                     RABBITMQ_URL,
-                    MANAGEMENT_TOKEN -> true;
+                    MANAGEMENT_TOKEN,
+                    REDACT_SALT -> true;
             default -> false;
         };
     }

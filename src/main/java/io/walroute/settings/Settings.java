@@ -1,5 +1,9 @@
 package io.walroute.settings;
 
+import io.walroute.change.ColumnList;
+import io.walroute.change.ColumnRules;
+import io.walroute.change.Redactions;
+import io.walroute.change.Redactions.TableRules;
 import io.walroute.settings.SettingsFile.RawValue;
 import io.walroute.slot.ReplicaIdentity;
 import io.walroute.slot.ReplicationTarget;
@@ -139,6 +143,24 @@ public final class Settings {
         return get(Setting.MAX_IN_FLIGHT_BYTES, Long.class);
     }
 
+    /** Changes whose JSON is longer don't leave. */
+    public long maxEventBytes() {
+        return get(Setting.MAX_EVENT_BYTES, Long.class);
+    }
+
+    /** What which sink doesn't get to see; empty if all see all. */
+    public Optional<Redactions> redactions() {
+        var builder = new Redactions.Builder(
+                get(Setting.REDACT_UNNAMED, Boolean.class),
+                find(Setting.REDACT_SALT, String.class).orElse(null));
+        tableSettings.forEach((table, of) -> {
+            if (!of.redaction().isEmpty()) {
+                builder.table(table.schema(), table.table(), of.redaction());
+            }
+        });
+        return Optional.ofNullable(builder.build());
+    }
+
     public Duration pollInterval() {
         return get(Setting.POLL_INTERVAL, Duration.class);
     }
@@ -150,6 +172,11 @@ public final class Settings {
     /** Empty: the cache is off. */
     public Optional<String> redisUrl() {
         return find(Setting.REDIS_URL, String.class);
+    }
+
+    /** Empty: whom the Java platform trusts may vouch for Redis. */
+    public Optional<Path> cacheCaFile() {
+        return find(Setting.CACHE_CA_FILE, String.class).map(home::resolve);
     }
 
     /** May be empty. */
@@ -372,13 +399,22 @@ public final class Settings {
 
         private Map<TableName, TableSettings> tables() {
             Map<TableName, Map<Setting, Object>> byTable = new LinkedHashMap<>();
+            Map<TableName, Map<String, ColumnRules>> redact = new LinkedHashMap<>();
             raw.values().forEach((key, value) -> {
                 Setting.Match match = Setting.ofKey(key).orElseThrow();
                 if (match.setting().key().contains("<table>")) {
                     table(key, match, value)
-                            .ifPresent(table -> value(match.setting(), key)
-                                    .ifPresent(parsed -> byTable.computeIfAbsent(table, t -> new LinkedHashMap<>())
-                                            .put(match.setting(), parsed)));
+                            .ifPresent(table -> value(match.setting(), key).ifPresent(parsed -> {
+                                if (match.setting() == Setting.TABLE_REDACT) {
+                                    redact.computeIfAbsent(table, t -> new LinkedHashMap<>())
+                                            .put(match.variables().get(1), (ColumnRules) parsed);
+                                    byTable.computeIfAbsent(table, t -> new LinkedHashMap<>());
+                                    checkSalt(key, (ColumnRules) parsed, value);
+                                } else {
+                                    byTable.computeIfAbsent(table, t -> new LinkedHashMap<>())
+                                            .put(match.setting(), parsed);
+                                }
+                            }));
                 }
             });
             FULL_BY_DEFAULT.forEach(table -> byTable.computeIfAbsent(table, t -> new LinkedHashMap<>())
@@ -389,8 +425,17 @@ public final class Settings {
                     new TableSettings(
                             Optional.ofNullable((ReplicaIdentity) of.get(Setting.TABLE_REPLICA_IDENTITY)),
                             Optional.ofNullable((Duration) of.get(Setting.TABLE_CACHE_TTL)),
-                            Optional.ofNullable((String) of.get(Setting.TABLE_CACHE_PREFIX)))));
+                            Optional.ofNullable((String) of.get(Setting.TABLE_CACHE_PREFIX)),
+                            new TableRules(redact.getOrDefault(table, Map.of()), (ColumnList)
+                                    of.get(Setting.TABLE_COLUMNS)))));
             return Collections.unmodifiableMap(tables);
+        }
+
+        private void checkSalt(String key, ColumnRules rules, RawValue value) {
+            if (rules.hashes() && raw.value(Setting.REDACT_SALT.key()).isEmpty()) {
+                problems.add(key + "=" + value.value() + " hashes, and walroute.redact.salt is not set ("
+                        + value.place() + "). Make one: openssl rand -hex 32");
+            }
         }
 
         private Optional<TableName> table(String key, Setting.Match match, RawValue value) {

@@ -1,7 +1,9 @@
 package io.walroute.settings;
 
+import io.walroute.change.Redactions.TableRules;
 import io.walroute.slot.ReplicaIdentity;
 import java.time.Duration;
+import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -10,6 +12,16 @@ import java.util.Optional;
  * @param replicaIdentity empty: {@code setup} leaves the table as it is
  * @param cacheTtl empty: entries stay
  * @param cachePrefix empty: {@code walroute.cache.prefix}
+ * @param redaction which columns leave, and how
  */
 public record TableSettings(
-        Optional<ReplicaIdentity> replicaIdentity, Optional<Duration> cacheTtl, Optional<String> cachePrefix) {}
+        Optional<ReplicaIdentity> replicaIdentity,
+        Optional<Duration> cacheTtl,
+        Optional<String> cachePrefix,
+        TableRules redaction) {
+    /** Without redaction. */
+    public TableSettings(
+            Optional<ReplicaIdentity> replicaIdentity, Optional<Duration> cacheTtl, Optional<String> cachePrefix) {
+        this(replicaIdentity, cacheTtl, cachePrefix, new TableRules(Map.of(), null));
+    }
+}

@@ -326,7 +326,7 @@ final class LaneWorld {
         exchange.getMessage().setBody(change.event());
         properties.forEach(exchange::setProperty);
         try {
-            var delivery = new Delivery(exchange, "hook");
+            var delivery = new Delivery(exchange, "hook", null);
             seqOf.put(delivery, change.seq());
             return delivery;
         } catch (Exception e) {

@@ -84,7 +84,7 @@ class RoutingTest {
 
         @BindToRegistry("context")
         public ContextBean context() {
-            return new ContextBean();
+            return new ContextBean(java.util.Optional.empty());
         }
 
         /** Never asked: nothing gets behind a lane. */

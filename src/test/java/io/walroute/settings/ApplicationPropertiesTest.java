@@ -87,6 +87,7 @@ class ApplicationPropertiesTest {
     private static String key(Setting setting) {
         return setting.key()
                 .replace("<table>", "listings")
+                .replace("<column>", "seller_address")
                 .replace("<name>", "partner")
                 .replace("<sink>", "hook")
                 .replace("<header>", "X-Source");

@@ -3,6 +3,8 @@ package io.walroute.settings;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
+import io.walroute.change.ColumnList;
+import io.walroute.change.ColumnRules;
 import io.walroute.slot.ReplicaIdentity;
 import io.walroute.slot.TableName;
 import java.io.IOException;
@@ -47,6 +49,8 @@ class SettingsTest {
         assertThat(settings.tableSettings())
                 .isEqualTo(Map.of(
                         TableName.parse("listings"), fullIdentity(), TableName.parse("ens_names"), fullIdentity()));
+        assertThat(settings.redactions()).isEmpty();
+        assertThat(settings.maxEventBytes()).isEqualTo(16 << 20);
         assertThat(settings.cachePrefix()).isEmpty();
         assertThat(settings.auditUrl()).isEqualTo("jdbc:sqlite:" + home.resolve("data/walroute.db"));
         assertThat(settings.auditKeep()).isEqualTo(Duration.ofDays(7));
@@ -91,6 +95,7 @@ class SettingsTest {
         change(all, Setting.WAL_SENDER_TIMEOUT, "WAL_SENDER_TIMEOUT", "1000", "WAL_SENDER_TIMEOUT");
         change(all, Setting.HEARTBEAT_INTERVAL, "HEARTBEAT_INTERVAL", "2000", "HEARTBEAT_INTERVAL");
         change(all, Setting.REDIS_URL, "REDIS_URL", "rediss://:pw@r:1/2", "REDIS_URL");
+        change(all, Setting.CACHE_CA_FILE, "walroute.cache.ca-file", "ca.pem", "WALROUTE_CACHE_CA_FILE");
         change(all, Setting.WEBSOCKET_PORT, "WEBSOCKET_PORT", "off", "WEBSOCKET_PORT");
         change(all, Setting.MANAGEMENT_PORT, "MANAGEMENT_PORT", "0", "MANAGEMENT_PORT");
         change(all, Setting.SLOT_FAILOVER, "walroute.slot.failover", "off", "WALROUTE_SLOT_FAILOVER");
@@ -116,6 +121,21 @@ class SettingsTest {
                 "walroute.tables.ens_names.cache-prefix",
                 "e:",
                 "WALROUTE_TABLES_ENS_NAMES_CACHE_PREFIX");
+        change(
+                all,
+                Setting.TABLE_REDACT,
+                "walroute.tables.customers.redact.email",
+                "hash, hook:drop, audit:truncate(3)",
+                "WALROUTE_TABLES_CUSTOMERS_REDACT_EMAIL");
+        change(
+                all,
+                Setting.TABLE_COLUMNS,
+                "walroute.tables.customers.columns",
+                "id, email; hook: id",
+                "WALROUTE_TABLES_CUSTOMERS_COLUMNS");
+        change(all, Setting.REDACT_UNNAMED, "walroute.redact.unnamed", "drop", "WALROUTE_REDACT_UNNAMED");
+        change(all, Setting.REDACT_SALT, "walroute.redact.salt", "fedcba9876543210", "WALROUTE_REDACT_SALT");
+        change(all, Setting.MAX_EVENT_BYTES, "walroute.max-event-bytes", "1KB", "WALROUTE_MAX_EVENT_BYTES");
         change(all, Setting.CACHE_PREFIX, "walroute.cache.prefix", "all:", "WALROUTE_CACHE_PREFIX");
         change(all, Setting.AUDIT_URL, "walroute.audit.url", "jdbc:postgresql://h/a", "WALROUTE_AUDIT_URL");
         change(all, Setting.AUDIT_KEEP, "walroute.audit.keep", "12h", "WALROUTE_AUDIT_KEEP");
@@ -269,6 +289,7 @@ class SettingsTest {
         assertThat(settings.walSenderTimeout()).isEqualTo(Duration.ofSeconds(1));
         assertThat(settings.heartbeatInterval()).isEqualTo(Duration.ofSeconds(2));
         assertThat(settings.redisUrl()).contains("rediss://:pw@r:1/2");
+        assertThat(settings.cacheCaFile()).contains(settings.home().resolve("ca.pem"));
         assertThat(settings.websocketPort()).isEmpty();
         assertThat(settings.managementPort()).isEqualTo(OptionalInt.of(0));
         assertThat(settings.hooks().get("marketplace")).isEqualTo(Map.of("url", "https://a/", "secret", "whsec_1"));
@@ -279,6 +300,20 @@ class SettingsTest {
                         Optional.of(new ReplicaIdentity(ReplicaIdentity.Kind.INDEX, "i")),
                         Optional.of(Duration.ofMinutes(5)),
                         Optional.of("e:")));
+        var customers =
+                settings.tableSettings().get(TableName.parse("customers")).redaction();
+        assertThat(customers.rules())
+                .containsOnlyKeys("email")
+                .containsValue(ColumnRules.parse("hash, hook:drop, audit:truncate(3)"));
+        assertThat(customers.columns()).isEqualTo(ColumnList.parse("id, email; hook: id"));
+        assertThat(settings.redactions()).get().satisfies(rules -> {
+            assertThat(rules.of("hook", "public", "other"))
+                    .as("unnamed columns")
+                    .isNotNull();
+            assertThat(rules.of("cache", "public", "customers").value("email", "a"))
+                    .isEqualTo("f89022b46377bc7b43d57c010fa5c94fae70d85f62fc50d78d55e502009ca660");
+        });
+        assertThat(settings.maxEventBytes()).isEqualTo(1024);
         assertThat(settings.cachePrefix()).isEqualTo("all:");
         assertThat(settings.auditUrl()).isEqualTo("jdbc:postgresql://h/a");
         assertThat(settings.auditKeep()).isEqualTo(Duration.ofHours(12));
@@ -536,5 +571,64 @@ class SettingsTest {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    @Test
+    void every_secret_can_come_from_a_file_that_the_environment_names() throws IOException {
+        Map<String, String> environment = new LinkedHashMap<>();
+        Map<Setting, List<String>> all = everySettingChanged();
+        for (Setting setting : Setting.values()) {
+            if (setting.isSecret()) {
+                Path file = home.resolve(setting.name());
+                Files.writeString(file, all.get(setting).get(1) + "\n");
+                environment.put(all.get(setting).get(2) + "_FILE", file.toString());
+            }
+        }
+        Settings settings = Settings.load(home, environment);
+        assertThat(settings.databaseUrl()).isEqualTo(DatabaseUrl.parse("postgresql://u:p@h/d"));
+        assertThat(settings.redisUrl()).contains("rediss://:pw@r:1/2");
+        assertThat(settings.hooks().get("marketplace")).isEqualTo(Map.of("url", "https://a/", "secret", "whsec_1"));
+        assertThat(settings.hooks().get("big-one"))
+                .containsOnlyKeys("url", "secret", "header.x-y")
+                .containsEntry("secret", "value of HOOK_SECRET");
+        assertThat(settings.managementToken()).contains("0123456789abcdef");
+        assertThat(settings.auditUrl()).isEqualTo("jdbc:postgresql://h/a");
+        assertThat(settings.place("DATABASE_URL")).contains("DATABASE_URL_FILE");
+    }
+
+    @Test
+    void what_is_wrong_with_a_secrets_file_is_said_without_what_it_holds() throws IOException {
+        Files.writeString(home.resolve("url"), "postgresql://u:s3cr3t@h:port/d");
+        Files.write(home.resolve("bytes"), new byte[] {(byte) 0xff, (byte) 0xfe});
+        var wrong = catchThrowableOfType(
+                SettingsException.class,
+                () -> Settings.load(
+                        home,
+                        Map.of(
+                                "DATABASE_URL_FILE", home.resolve("url").toString(),
+                                "REDIS_URL_FILE", home.resolve("missing").toString(),
+                                "WALROUTE_MANAGEMENT_TOKEN_FILE",
+                                        home.resolve("bytes").toString(),
+                                "WEBHOOK_SECRET", "whsec_1",
+                                "WEBHOOK_SECRET_FILE", home.resolve("url").toString())));
+        assertThat(wrong.getMessage())
+                .contains(
+                        "DATABASE_URL has a port",
+                        "(DATABASE_URL_FILE)",
+                        "REDIS_URL_FILE=" + home.resolve("missing") + " does not exist",
+                        "bytes is not UTF-8 text",
+                        "WEBHOOK_SECRET_FILE and WEBHOOK_SECRET are both set")
+                .doesNotContain("s3cr3t");
+    }
+
+    @Test
+    void a_hash_without_a_salt_and_a_rule_that_there_is_not_are_said_together() {
+        append("walroute.tables.customers.redact.email=hash");
+        append("walroute.tables.customers.redact.phone=hide");
+        append("walroute.tables.customers.redct.phone=mask");
+        var wrong = catchThrowableOfType(SettingsException.class, () -> Settings.load(home, NOTHING));
+        assertThat(wrong.getMessage())
+                .contains(
+                        "walroute.redact.salt is not set", "the rule 'hide'", "walroute.tables.customers.redct.phone");
     }
 }
