@@ -39,7 +39,7 @@ final class WebSocketConnection {
         this.socket = socket;
         this.hub = hub;
         outbox = new Outbox(settings.queueFrames(), settings.queueBytes(), this::scheduleWriting);
-        client = new Client(outbox);
+        client = new Client(outbox, Claims.NONE);
     }
 
     /** @param onClosed runs once, after the socket is closed by either side */
