@@ -51,8 +51,8 @@ final class NotifyComposition {
         if (settings.notifyJwtJwks().isPresent() && audience.isEmpty()) {
             throw new IllegalArgumentException(
                     "walroute.notify.jwt.audience is not set: who signs with the keys of walroute.notify.jwt.jwks may"
-                        + " make tokens for other services, too. Set it to what aud holds in those for this one, or to"
-                        + " any");
+                            + " make tokens for other services, too. Set it to what aud holds in those for this one, or to"
+                            + " any");
         }
         return Optional.of(new AuthSettings.Jwt(
                 settings.notifyJwtSecret().orElse(null),

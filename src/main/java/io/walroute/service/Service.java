@@ -59,7 +59,9 @@ import org.apache.camel.Route;
 import org.apache.camel.RoutesBuilder;
 import org.apache.camel.component.micrometer.MicrometerConstants;
 import org.apache.camel.component.platform.http.main.ManagementHttpServer;
+import org.apache.camel.main.BaseMainSupport;
 import org.apache.camel.main.Main;
+import org.apache.camel.main.MainListenerSupport;
 import org.apache.camel.spi.CamelEvent;
 import org.apache.camel.support.SimpleEventNotifierSupport;
 import org.apache.camel.support.jsse.KeyManagersParameters;
@@ -394,7 +396,13 @@ public final class Service implements AutoCloseable {
                 "camel.management.port",
                 Integer.toString(settings.managementPort().getAsInt()));
         settings.managementTls().ifPresent(tls -> {
-            main.bind("managementTls", managementTls(tls));
+            SSLContextParameters parameters = managementTls(tls);
+            main.addMainListener(new MainListenerSupport() {
+                @Override
+                public void beforeConfigure(BaseMainSupport of) {
+                    of.getCamelContext().setSSLContextParameters(parameters);
+                }
+            });
             p.setProperty("camel.management.use-global-ssl-context-parameters", "true");
         });
         p.setProperty("camel.management.health-check-enabled", "false"); // HealthPaths answers
@@ -414,7 +422,7 @@ public final class Service implements AutoCloseable {
         }
     }
 
-    /** The only one in Camel's registry, and so the global one; nothing but the management port uses that. */
+    /** Camel's global one, which nothing but the management port uses. */
     private static SSLContextParameters managementTls(TlsFiles files) {
         var keys = new KeyManagersParameters();
         var store = new KeyStoreParameters();

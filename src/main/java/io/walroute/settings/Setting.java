@@ -266,9 +266,9 @@ public enum Setting {
             Kind.FOLDER,
             null,
             "tls/server.key",
-            "The private key of a PEM certificate, as PEM without password."),
+            "The private key of the PEM certificate of wss://, as PEM without password."),
     NOTIFY_TLS_PASSWORD(
-            "walroute.notify.tls.password", Kind.TEXT, null, "changeit", "The password of a PKCS12 certificate."),
+            "walroute.notify.tls.password", Kind.TEXT, null, "changeit", "The password of the PKCS12 certificate of wss://."),
     NOTIFY_MAX_CONNECTIONS(
             "walroute.notify.max-connections",
             Kind.COUNT,
@@ -333,9 +333,9 @@ public enum Setting {
             Kind.FOLDER,
             null,
             "tls/server.key",
-            "The private key of a PEM certificate, as PEM without password."),
+            "The private key of the management port's PEM certificate, as PEM without password."),
     MANAGEMENT_TLS_PASSWORD(
-            "walroute.management.tls.password", Kind.TEXT, null, "changeit", "The password of a PKCS12 certificate."),
+            "walroute.management.tls.password", Kind.TEXT, null, "changeit", "The password of the management port's PKCS12 certificate."),
     REDRIVE_SCHEDULE(
             "walroute.redrive.<sink>.schedule",
             Kind.SCHEDULE,

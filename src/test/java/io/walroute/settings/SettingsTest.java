@@ -349,8 +349,8 @@ class SettingsTest {
                         "walroute.notify.host=http://here is not a host name or address (application.properties:11)."
                                 + " Write 127.0.0.1",
                         "REDIS_URL is not a Redis URL (application.properties:12). Write"
-                            + " redis://user:password@host:6379/0, special characters percent-encoded. A comment needs"
-                            + " a line of its own",
+                                + " redis://user:password@host:6379/0, special characters percent-encoded. A comment needs"
+                                + " a line of its own",
                         "walroute.redrive.hook.schedule=soon is no list of waits (application.properties:13). Write it"
                                 + " as 5s,5m,2h, with ,... at the end to repeat the last for ever",
                         "WEBSOCKET_PORT=70000 is not a port (environment). Write a number from 1 to 65535 (0 takes any"
@@ -405,8 +405,8 @@ class SettingsTest {
                         "REPLICATION_SLOT is set twice (application.properties:1 and application.properties:2). Remove"
                                 + " one of them",
                         "WEBHOOK_URL (application.properties:3) and walroute.hook.marketplace.url"
-                            + " (application.properties:4) are the same setting with different values. Remove one of"
-                            + " them");
+                                + " (application.properties:4) are the same setting with different values. Remove one of"
+                                + " them");
     }
 
     @Test
