@@ -268,7 +268,11 @@ public enum Setting {
             "tls/server.key",
             "The private key of the PEM certificate of wss://, as PEM without password."),
     NOTIFY_TLS_PASSWORD(
-            "walroute.notify.tls.password", Kind.TEXT, null, "changeit", "The password of the PKCS12 certificate of wss://."),
+            "walroute.notify.tls.password",
+            Kind.TEXT,
+            null,
+            "changeit",
+            "The password of the PKCS12 certificate of wss://."),
     NOTIFY_MAX_CONNECTIONS(
             "walroute.notify.max-connections",
             Kind.COUNT,
@@ -335,7 +339,11 @@ public enum Setting {
             "tls/server.key",
             "The private key of the management port's PEM certificate, as PEM without password."),
     MANAGEMENT_TLS_PASSWORD(
-            "walroute.management.tls.password", Kind.TEXT, null, "changeit", "The password of the management port's PKCS12 certificate."),
+            "walroute.management.tls.password",
+            Kind.TEXT,
+            null,
+            "changeit",
+            "The password of the management port's PKCS12 certificate."),
     REDRIVE_SCHEDULE(
             "walroute.redrive.<sink>.schedule",
             Kind.SCHEDULE,
