@@ -100,7 +100,7 @@ final class RowCache {
             // After a truncation each row begins with an INSERT, which has all columns.
             return CompletableFuture.completedFuture(false);
         }
-        var change = new RowChange(event, new Keeping(prefix, null, null));
+        var change = new RowChange(event, new Keeping(prefix, null, null), null);
         return this.<Long>run(
                         Script.FORGET,
                         ScriptOutputType.INTEGER,

@@ -32,11 +32,8 @@ final class ManagementClient {
     private final Settings settings;
     private final String server;
     private final Duration answer;
-    private final HttpClient http = HttpClient.newBuilder()
-            .connectTimeout(CONNECT)
-            .version(HttpClient.Version.HTTP_1_1)
-            .proxy(HttpClient.Builder.NO_PROXY) // it is this machine, and the token is nobody else's
-            .build();
+    private final HttpClient http;
+    private final String scheme;
 
     /** @throws Failure if there is no port to call */
     ManagementClient(Settings settings) {
@@ -51,16 +48,31 @@ final class ManagementClient {
         this.settings = settings;
         this.answer = answer;
         int port = settings.managementPort()
-                .orElseThrow(
-                        () -> new Failure(
-                                Failure.MISCONFIGURED,
-                                "MANAGEMENT_PORT is off, so the service can't be asked. Set it to a port and restart the service"));
+                .orElseThrow(() -> new Failure(
+                        Failure.MISCONFIGURED,
+                        "MANAGEMENT_PORT is off, so the service can't be asked. Set it to a port and restart"
+                                + " the service"));
         if (port == 0) {
             throw new Failure(
                     Failure.MISCONFIGURED,
                     "MANAGEMENT_PORT is 0, so nobody knows which port the service took. Set it to a fixed one");
         }
         server = host(settings.managementHost()) + ":" + port;
+        scheme = settings.managementTls().isPresent() ? "https" : "http";
+        http = http(settings);
+    }
+
+    private static HttpClient http(Settings settings) {
+        var client = HttpClient.newBuilder()
+                .connectTimeout(CONNECT)
+                .version(HttpClient.Version.HTTP_1_1)
+                .proxy(HttpClient.Builder.NO_PROXY); // it is this machine, and the token is nobody else's
+        try {
+            settings.managementTls().ifPresent(tls -> client.sslContext(tls.trustingItsOwn()));
+        } catch (IllegalArgumentException e) {
+            throw new Failure(Failure.MISCONFIGURED, java.util.List.of(e.getMessage()), e);
+        }
+        return client.build();
     }
 
     /** Bound to all addresses, it is also on this one. */
@@ -110,7 +122,7 @@ final class ManagementClient {
     }
 
     private HttpRequest.Builder request(String path) {
-        return HttpRequest.newBuilder(URI.create("http://" + server + "/api" + path))
+        return HttpRequest.newBuilder(URI.create(scheme + "://" + server + "/api" + path))
                 .timeout(answer);
     }
 
@@ -132,7 +144,8 @@ final class ManagementClient {
                         Failure.FAILED,
                         "The service at " + server + " needs the token, and there is none in "
                                 + settings.managementTokenFile()
-                                + ". Use the service's own --home and walroute.audit.url, or set walroute.management.token")
+                                + ". Use the service's own --home and walroute.audit.url, or set"
+                                + " walroute.management.token")
                 : unreachable(null);
     }
 

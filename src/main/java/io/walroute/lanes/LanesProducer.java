@@ -79,8 +79,7 @@ class LanesProducer extends DefaultAsyncProducer {
                     endpoint);
             return;
         }
-        send(new Delivery(
-                exchange, endpoint.getName(), lane.isOrdered(), component.redactions(endpoint.getName())));
+        send(new Delivery(exchange, endpoint.getName(), lane.isOrdered(), component.redactions(endpoint.getName())));
     }
 
     /** What was hidden of a row must not be taken for its values: a write-back would write them into the database. */

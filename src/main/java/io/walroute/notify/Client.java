@@ -1,15 +1,22 @@
 package io.walroute.notify;
 
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.function.Consumer;
 
 /**
  * One connection as the hub sees it. A client is live, and then gets frames as they are committed, or behind, and then gets
- * them from the log, from {@link #cursor} on, as fast as it reads. Belongs to the hub's thread, except for the outbox.
+ * them from the log, from {@link #cursor} on, as fast as it reads. Belongs to the hub's thread, except for the outbox and the
+ * claims, which can be read on any.
  */
 final class Client {
     private final Outbox outbox;
     private final Map<String, Subscription> subscriptions = new LinkedHashMap<>();
+    private final List<Consumer<Claims>> renewalListeners = new ArrayList<>();
+    private volatile Claims claims;
 
     /** Behind: the position up to which the client was sent what it wants. */
     long cursor;
@@ -22,8 +29,9 @@ final class Client {
     /** The frame it was sent last, live: more than one of its subscriptions may want it. */
     long sentLast;
 
-    Client(Outbox outbox) {
+    Client(Outbox outbox, Claims claims) {
         this.outbox = outbox;
+        this.claims = claims;
     }
 
     Outbox outbox() {
@@ -32,6 +40,29 @@ final class Client {
 
     Map<String, Subscription> subscriptions() {
         return subscriptions;
+    }
+
+    /** What is vouched for about this client now: a token that replaces the former one replaces them. */
+    Claims claims() {
+        return claims;
+    }
+
+    /** The same for the whole life of the connection; empty if the token names none, or there is no token. */
+    Optional<String> subject() {
+        return claims.subject();
+    }
+
+    /** @param listener gets the former claims, on the hub's thread, when {@link #claims} are the new ones already */
+    void whenRenewed(Consumer<Claims> listener) {
+        renewalListeners.add(listener);
+    }
+
+    void renew(Claims renewed) {
+        Claims former = claims;
+        claims = renewed;
+        if (!renewed.equals(former)) {
+            renewalListeners.forEach(each -> each.accept(former));
+        }
     }
 
     /**

@@ -38,6 +38,28 @@ interface ClientMessage {
         }
     }
 
+    /** A new token in place of the one that will expire. Who checks it is the connection; it comes here if nobody does. */
+    record Auth(String token) implements ClientMessage {
+        @Override
+        public void applyTo(Hub hub, Client client) {
+            client.outbox().put(ServerMessage.error("no token is asked for here", null));
+        }
+
+        @Override
+        public String toString() {
+            return "Auth[***]";
+        }
+    }
+
+    /** A new token was proven: what it says holds from here on. */
+    record Renewed(Identity identity) implements ClientMessage {
+        @Override
+        public void applyTo(Hub hub, Client client) {
+            client.renew(identity.claims());
+            client.outbox().put(ServerMessage.authenticated(identity.expires()));
+        }
+    }
+
     /** The client's mistake, in words for the client. */
     final class Malformed extends Exception {
         private static final long serialVersionUID = 1;
@@ -71,14 +93,16 @@ interface ClientMessage {
         String id = name(message, "id", null);
         String type = name(message, "type", id);
         if (type == null) {
-            throw new Malformed("the member \"type\" is missing: subscribe, unsubscribe or ping", id);
+            throw new Malformed("the member \"type\" is missing: subscribe, unsubscribe, auth or ping", id);
         }
         return switch (type) {
             case "subscribe" -> subscribe(message, id);
             case "unsubscribe" -> new Unsubscribe(required("id", id, id));
+            case "auth" -> auth(message, id);
             case "ping" -> new Ping();
             default ->
-                throw new Malformed("\"" + type + "\" is not a type of message: subscribe, unsubscribe or ping", id);
+                throw new Malformed(
+                        "\"" + type + "\" is not a type of message: subscribe, unsubscribe, auth or ping", id);
         };
     }
 
@@ -109,6 +133,14 @@ interface ClientMessage {
         required("id", id, id);
         String topic = required("topic", name(message, "topic", id), id);
         return new Subscribe(id, topic, filter(message.path("filter"), id), name(message, "since", id));
+    }
+
+    private static Auth auth(JsonNode message, String id) throws Malformed {
+        String token = message.path("token").textValue();
+        if (token == null || token.isEmpty()) {
+            throw new Malformed("the member \"token\" is missing, or no string", id);
+        }
+        return new Auth(token);
     }
 
     private static String required(String member, String value, String id) throws Malformed {

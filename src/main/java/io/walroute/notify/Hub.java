@@ -31,12 +31,12 @@ final class Hub {
 
     private static final Logger LOG = LoggerFactory.getLogger(Hub.class);
     private static final String SLOW = "slow client";
-    private static final int MAX_SUBSCRIPTIONS = 1000;
     private static final long SHARED_LOG_POLL_NANOS = Duration.ofSeconds(1).toNanos();
     private static final long RETRY_NANOS = Duration.ofSeconds(1).toNanos();
 
     private final FrameLog log;
     private final long maxBehind;
+    private final int maxSubscriptions;
     private final NotifyMeters meters;
     private final Thread thread;
 
@@ -57,9 +57,10 @@ final class Hub {
     /** The position up to which live clients were sent what they want. */
     private long last;
 
-    Hub(FrameLog log, long maxBehind, NotifyMeters meters) {
+    Hub(FrameLog log, long maxBehind, int maxSubscriptions, NotifyMeters meters) {
         this.log = log;
         this.maxBehind = maxBehind;
+        this.maxSubscriptions = maxSubscriptions;
         this.meters = meters;
         thread = new Thread(this::run, "notify-hub");
         thread.setDaemon(true);
@@ -349,10 +350,10 @@ final class Hub {
         Subscription former = client.subscriptions().get(wish.id());
         if (former != null) {
             remove(former);
-        } else if (client.subscriptions().size() == MAX_SUBSCRIPTIONS) {
+        } else if (client.subscriptions().size() >= maxSubscriptions) {
             client.outbox()
                     .put(ServerMessage.error(
-                            "a connection may hold " + MAX_SUBSCRIPTIONS + " subscriptions. Open another", wish.id()));
+                            "a connection may hold " + maxSubscriptions + " subscriptions. Open another", wish.id()));
             return;
         }
         if (start.gap() != null) {

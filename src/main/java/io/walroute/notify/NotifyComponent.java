@@ -29,6 +29,7 @@ public class NotifyComponent extends DefaultComponent {
     private static final int CONTINUING_THREADS = 4;
 
     private NotifySettings settings = NotifySettings.defaults();
+    private volatile Authenticator authenticator;
     private volatile FrameLog log;
     private volatile Hub hub;
     private volatile WebSocketServer server;
@@ -59,7 +60,10 @@ public class NotifyComponent extends DefaultComponent {
     /** Why clients get nothing at present, in one line; empty while they do. */
     public Optional<String> problem() {
         Hub running = hub;
-        return running == null ? Optional.of("The WebSocket hub isn't started") : running.problem();
+        if (running == null) {
+            return Optional.of("The WebSocket hub isn't started");
+        }
+        return running.problem().or(authenticator::problem);
     }
 
     @Override
@@ -83,14 +87,16 @@ public class NotifyComponent extends DefaultComponent {
         log.define();
         continuing =
                 getCamelContext().getExecutorServiceManager().newFixedThreadPool(this, "notify", CONTINUING_THREADS);
-        hub = new Hub(log, settings.maxBehind(), meters);
-        server = new WebSocketServer(settings, hub, meters);
+        authenticator = new Authenticator(settings.auth());
+        hub = new Hub(log, settings.maxBehind(), settings.limits().subscriptions(), meters);
+        server = new WebSocketServer(settings, hub, authenticator, meters);
         pruner = new FramePruner();
         hub.start();
         try {
             server.start();
         } catch (Exception e) {
             hub.stop(DRAIN);
+            authenticator.close();
             meters.close();
             server = null;
             hub = null;
@@ -105,6 +111,7 @@ public class NotifyComponent extends DefaultComponent {
             pruner.stop();
             hub.stop(DRAIN);
             server.stop();
+            authenticator.close();
             meters.close();
             server = null;
             hub = null;

@@ -46,6 +46,15 @@ final class NotifyMeters {
         sent.increment();
     }
 
+    /** @param why origin, token, limit or busy */
+    void refused(String why) {
+        Counter.builder("walroute.notify.refused")
+                .description("WebSocket clients that were not let in")
+                .tag("reason", why)
+                .register(registry)
+                .increment();
+    }
+
     void dropped(long frames) {
         dropped.increment(frames);
     }

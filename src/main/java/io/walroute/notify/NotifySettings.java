@@ -1,14 +1,16 @@
 package io.walroute.notify;
 
+import io.walroute.tls.TlsFiles;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * How the WebSocket hub listens, what it remembers and what one connection may cost.
  *
- * @param host a loopback address, while clients can't be asked who they are
+ * @param host a loopback address, unless clients are asked who they are
  * @param port 0 takes a free one
  * @param keep how long a frame can be asked for again by {@code since}
  * @param maxFrames how many frames are kept at most, however young
@@ -20,6 +22,9 @@ import java.util.List;
  * @param allowOrigins origins of web pages that may connect, as {@code https://app.example.com}; pages on loopback always may
  * @param pingEvery how often a connection is asked for a sign of life
  * @param closeIdleAfter a connection that gave none for so long is closed
+ * @param auth how clients prove who they are
+ * @param limits what one client may cost
+ * @param tls the server's certificate and key; empty: it speaks plain ws
  */
 public record NotifySettings(
         String host,
@@ -32,14 +37,19 @@ public record NotifySettings(
         int maxConnections,
         List<String> allowOrigins,
         Duration pingEvery,
-        Duration closeIdleAfter) {
+        Duration closeIdleAfter,
+        AuthSettings auth,
+        NotifyLimits limits,
+        Optional<TlsFiles> tls) {
 
     /** The seed's port. */
     public static final int DEFAULT_PORT = 3003;
 
     public NotifySettings {
         require(port >= 0 && port <= 65_535, "WEBSOCKET_PORT=" + port + " is not a port. Write 1 to 65535, or off");
-        requireLoopback(host);
+        if (!auth.isOn()) {
+            requireLoopback(host);
+        }
         require(keep.toMillis() > 0, "walroute.notify.keep=" + keep + " must be a positive duration");
         require(maxFrames > 0, "walroute.notify.max-frames=" + maxFrames + " must be at least 1");
         require(queueFrames > 1, "walroute.notify.queue-frames=" + queueFrames + " must be at least 2");
@@ -52,6 +62,16 @@ public record NotifySettings(
                 "walroute.notify.close-idle-after=" + closeIdleAfter + " must be longer than ping-every (" + pingEvery
                         + "), or connections without traffic would never live");
         allowOrigins = List.copyOf(allowOrigins);
+    }
+
+    /**
+     * Reads the files that are named: of tokens, keys and certificates.
+     *
+     * @throws IllegalArgumentException if one can't be used; the message is one line
+     */
+    public void check() {
+        new Authenticator(auth).close();
+        tls.ifPresent(TlsFiles::keyManagers);
     }
 
     public static NotifySettings defaults() {
@@ -73,7 +93,9 @@ public record NotifySettings(
             require(
                     InetAddress.getByName(host).isLoopbackAddress(),
                     "walroute.notify.host=" + host + " is no loopback address: without authentication the WebSocket"
-                            + " hub listens on 127.0.0.1 only. Put an authenticating proxy in front of it");
+                            + " hub listens on 127.0.0.1 only. Set walroute.notify.jwt.jwks,"
+                            + " walroute.notify.jwt.secret or walroute.notify.tokens, or put an"
+                            + " authenticating proxy in front of it");
         } catch (UnknownHostException e) {
             throw new IllegalArgumentException(
                     "walroute.notify.host=" + host + " is no host known here. Write 127.0.0.1", e);
@@ -93,6 +115,9 @@ public record NotifySettings(
         private List<String> allowOrigins = List.of();
         private Duration pingEvery = Duration.ofSeconds(20);
         private Duration closeIdleAfter = Duration.ofSeconds(60);
+        private AuthSettings auth = AuthSettings.NONE;
+        private NotifyLimits limits = NotifyLimits.DEFAULTS;
+        private Optional<TlsFiles> tls = Optional.empty();
 
         private Builder() {}
 
@@ -151,6 +176,21 @@ public record NotifySettings(
             return this;
         }
 
+        public Builder auth(AuthSettings value) {
+            auth = value;
+            return this;
+        }
+
+        public Builder limits(NotifyLimits value) {
+            limits = value;
+            return this;
+        }
+
+        public Builder tls(Optional<TlsFiles> value) {
+            tls = value;
+            return this;
+        }
+
         public NotifySettings build() {
             return new NotifySettings(
                     host,
@@ -163,7 +203,10 @@ public record NotifySettings(
                     maxConnections,
                     allowOrigins,
                     pingEvery,
-                    closeIdleAfter);
+                    closeIdleAfter,
+                    auth,
+                    limits,
+                    tls);
         }
     }
 }

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.io.JsonStringEncoder;
 import io.walroute.change.ChangeJson;
 import io.walroute.change.RawJson;
 import java.math.BigDecimal;
+import java.time.Instant;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
@@ -48,6 +49,12 @@ final class ServerMessage {
 
     static String unsubscribed(String id) {
         return "{\"type\":\"unsubscribed\",\"id\":" + quoted(id) + "}";
+    }
+
+    /** @param expires null if never */
+    static String authenticated(Instant expires) {
+        return "{\"type\":\"authenticated\"" + (expires == null ? "" : ",\"expires\":" + quoted(expires.toString()))
+                + "}";
     }
 
     static String pong(long position) {

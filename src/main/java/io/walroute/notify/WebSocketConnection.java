@@ -1,5 +1,6 @@
 package io.walroute.notify;
 
+import io.vertx.core.AsyncResult;
 import io.vertx.core.Context;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
@@ -7,6 +8,7 @@ import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.ServerWebSocket;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
@@ -18,11 +20,19 @@ final class WebSocketConnection {
     private static final short GOING_AWAY = 1001;
     private static final short TOO_BIG = 1009;
     private static final short POLICY_VIOLATION = 1008;
+    /** As HTTP's 401: the token no longer proves anything. */
+    private static final short UNPROVEN = 4401;
+
+    private static final Duration LONGEST_TIMER = Duration.ofHours(1);
 
     private final Vertx vertx;
     private final Context context;
     private final ServerWebSocket socket;
     private final Hub hub;
+    private final Authenticator authenticator;
+    private final int maxMessageBytes;
+    private final Rate rate;
+    private Identity identity;
     private final Outbox outbox;
     private final Client client;
     private final AtomicBoolean writing = new AtomicBoolean();
@@ -31,27 +41,51 @@ final class WebSocketConnection {
     private int mistakes;
     private boolean deaf;
     private boolean closing;
-    private long pinger;
+    /** Nothing more is written: the client may no longer see it. */
+    private boolean cut;
 
-    WebSocketConnection(Vertx vertx, ServerWebSocket socket, Hub hub, NotifySettings settings) {
+    private boolean answering;
+    private boolean tooFast;
+    private long pinger;
+    private long expiryTimer = -1;
+
+    WebSocketConnection(
+            Vertx vertx,
+            ServerWebSocket socket,
+            Hub hub,
+            Authenticator authenticator,
+            Identity identity,
+            NotifySettings settings) {
         this.vertx = vertx;
         context = vertx.getOrCreateContext();
         this.socket = socket;
         this.hub = hub;
+        this.authenticator = authenticator;
+        this.identity = identity;
+        maxMessageBytes = settings.limits().messageBytes();
+        rate = new Rate(settings.limits().messagesPerSecond(), System.nanoTime());
         outbox = new Outbox(settings.queueFrames(), settings.queueBytes(), this::scheduleWriting);
-        client = new Client(outbox);
+        client = new Client(outbox, identity.claims());
     }
 
     /** @param onClosed runs once, after the socket is closed by either side */
     void open(NotifySettings settings, Runnable onClosed) {
         socket.textMessageHandler(this::heard);
         socket.binaryMessageHandler(binary -> mistaken(new ClientMessage.Malformed("a text frame is expected", null)));
+        socket.frameHandler(frame -> {
+            if (frame.isPing()) {
+                counted();
+            }
+        });
         socket.pongHandler(pong -> lastHeardNanos = System.nanoTime());
         socket.drainHandler(ready -> write());
         socket.exceptionHandler(this::broken);
         pinger = vertx.setPeriodic(settings.pingEvery().toMillis(), tick -> pingOrClose(settings.closeIdleAfter()));
+        expireInTime();
         socket.closeHandler(closed -> {
             vertx.cancelTimer(pinger);
+            vertx.cancelTimer(expiryTimer);
+            cut = true;
             drained.tryComplete();
             hub.closed(client);
             onClosed.run();
@@ -62,12 +96,13 @@ final class WebSocketConnection {
     private void broken(Throwable cause) {
         if (!socket.isClosed() && !closing) {
             closing = true;
-            socket.close(TOO_BIG, "a message may have " + WebSocketServer.MAX_MESSAGE_BYTES + " bytes");
+            socket.close(TOO_BIG, "a message may have " + maxMessageBytes + " bytes");
         }
     }
 
     private void heard(String text) {
         lastHeardNanos = System.nanoTime();
+        counted();
         ClientMessage message;
         try {
             message = ClientMessage.parse(text);
@@ -75,11 +110,82 @@ final class WebSocketConnection {
             mistaken(mistake);
             return;
         }
-        mistakes = 0;
         // One message at a time: a client that asks faster than it is answered waits, in its own socket.
         socket.pause();
         deaf = true;
-        hub.receive(client, message, () -> context.runOnContext(answered -> hearAgain()));
+        answering = true;
+        if (message instanceof ClientMessage.Auth auth && authenticator.isOn()) {
+            authenticator
+                    .authenticate(auth.token())
+                    .onComplete(checked -> context.runOnContext(then -> renewed(checked)));
+        } else {
+            handOver(message);
+        }
+    }
+
+    private void handOver(ClientMessage message) {
+        mistakes = 0;
+        hub.receive(
+                client,
+                message,
+                () -> context.runOnContext(answered -> {
+                    answering = false;
+                    hearAgain();
+                }));
+    }
+
+    private void renewed(AsyncResult<Identity> checked) {
+        if (checked.succeeded()
+                && checked.result().claims().subject().equals(identity.claims().subject())) {
+            identity = checked.result();
+            expireInTime();
+            handOver(new ClientMessage.Renewed(identity));
+            return;
+        }
+        String why = checked.succeeded()
+                ? "the token is another subject's. Open another connection for it"
+                : checked.cause().getMessage();
+        answering = false;
+        mistaken(new ClientMessage.Malformed(why, null));
+        hearAgain();
+    }
+
+    private void expireInTime() {
+        vertx.cancelTimer(expiryTimer);
+        if (identity.expires() == null) {
+            return;
+        }
+        Duration left = Duration.between(Instant.now(), identity.expires());
+        if (left.toMillis() <= 0) {
+            cutOff("the token is expired");
+        } else {
+            // Not in one leap: the clock may be set meanwhile.
+            long wait = Math.min(left.toMillis() + 1, LONGEST_TIMER.toMillis());
+            expiryTimer = vertx.setTimer(wait, due -> expireInTime());
+        }
+    }
+
+    /** What waits is not written any more, unlike in {@link #finish}. */
+    private void cutOff(String why) {
+        closing = true;
+        cut = true;
+        drained.tryComplete();
+        hub.closed(client);
+        socket.close(UNPROVEN, why);
+    }
+
+    /** One message, of whatever kind: a client that sends too many is not heard for a moment. */
+    private void counted() {
+        long waitNanos = rate.take(System.nanoTime());
+        if (waitNanos > 0 && !tooFast) {
+            tooFast = true;
+            deaf = true;
+            socket.pause();
+            vertx.setTimer(Math.max(1, waitNanos / 1_000_000), passed -> {
+                tooFast = false;
+                hearAgain();
+            });
+        }
     }
 
     private void mistaken(ClientMessage.Malformed mistake) {
@@ -93,7 +199,7 @@ final class WebSocketConnection {
     }
 
     private void hearAgain() {
-        if (deaf && outbox.hasRoom() && !closing) {
+        if (deaf && !answering && !tooFast && outbox.hasRoom() && !closing) {
             deaf = false;
             socket.resume();
         }
@@ -109,7 +215,7 @@ final class WebSocketConnection {
     private void write() {
         // Cleared before looking: what is put in after the last look schedules again.
         writing.set(false);
-        while (!socket.isClosed() && !socket.writeQueueFull()) {
+        while (!cut && !socket.isClosed() && !socket.writeQueueFull()) {
             String text = outbox.poll();
             if (text == null) {
                 if (closing) {
@@ -126,6 +232,8 @@ final class WebSocketConnection {
     private void pingOrClose(Duration closeIdleAfter) {
         if (System.nanoTime() - lastHeardNanos > closeIdleAfter.toNanos()) {
             socket.close(GOING_AWAY, "no sign of life for " + closeIdleAfter.toSeconds() + " s");
+        } else if (!closing && !identity.stands().getAsBoolean()) {
+            cutOff("the token is no longer taken");
         } else if (!socket.writeQueueFull()) {
             socket.writePing(Buffer.buffer());
         }

@@ -1,22 +1,31 @@
 package io.walroute.notify;
 
 import io.vertx.core.Future;
+import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
+import io.vertx.core.http.HttpConnection;
 import io.vertx.core.http.HttpServer;
 import io.vertx.core.http.HttpServerOptions;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.ServerWebSocket;
+import io.vertx.core.net.KeyCertOptions;
+import io.vertx.core.net.SocketAddress;
 import java.net.BindException;
+import java.net.InetAddress;
 import java.net.URI;
+import java.net.UnknownHostException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
+import javax.net.ssl.X509KeyManager;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -24,7 +33,12 @@ import org.slf4j.LoggerFactory;
 final class WebSocketServer {
     private static final Logger LOG = LoggerFactory.getLogger(WebSocketServer.class);
     private static final String PATH = "/ws";
-    static final int MAX_MESSAGE_BYTES = 64 << 10;
+    /** A token of the greatest length, and room for what else clients send. */
+    private static final int MAX_HEADER_BYTES = Authenticator.MAX_TOKEN_LENGTH + (8 << 10);
+
+    /** Connections that have not become a WebSocket yet. */
+    private static final int MAX_HANDSHAKES = 2000;
+
     private static final long START_SECONDS = 15;
     private static final long FAREWELL_SECONDS = 5;
     private static final int EVENT_LOOPS = Math.min(4, Runtime.getRuntime().availableProcessors());
@@ -32,6 +46,9 @@ final class WebSocketServer {
 
     private final NotifySettings settings;
     private final Hub hub;
+    private final Authenticator authenticator;
+    private final Tally perSubject;
+    private final Tally perAddress;
     private final NotifyMeters meters;
     private final Vertx vertx = Vertx.vertx(new VertxOptions()
             .setEventLoopPoolSize(EVENT_LOOPS)
@@ -40,11 +57,15 @@ final class WebSocketServer {
             .setUseDaemonThread(true));
     private final Set<WebSocketConnection> connections = ConcurrentHashMap.newKeySet();
     private final List<HttpServer> servers = new ArrayList<>();
+    private final Set<HttpConnection> handshakes = ConcurrentHashMap.newKeySet();
     private volatile boolean stopping;
 
-    WebSocketServer(NotifySettings settings, Hub hub, NotifyMeters meters) {
+    WebSocketServer(NotifySettings settings, Hub hub, Authenticator authenticator, NotifyMeters meters) {
         this.settings = settings;
         this.hub = hub;
+        this.authenticator = authenticator;
+        perSubject = new Tally(settings.limits().connectionsPerSubject());
+        perAddress = new Tally(settings.limits().connectionsPerAddress());
         this.meters = meters;
     }
 
@@ -58,23 +79,73 @@ final class WebSocketServer {
             vertx.close();
             throw new IllegalStateException(explain(e), e);
         }
-        LOG.info("WebSocket clients may connect to ws://{}:{}{}", settings.host(), port(), PATH);
+        LOG.info(
+                "WebSocket clients may connect to {}://{}:{}{}{}",
+                settings.tls().isPresent() ? "wss" : "ws",
+                settings.host(),
+                port(),
+                PATH,
+                authenticator.isOn() ? ", with a token" : "");
+        if (authenticator.isOn() && settings.tls().isEmpty() && !isLoopback()) {
+            LOG.warn("Tokens and frames cross the network in the clear: set walroute.notify.tls.certificate, or let"
+                    + " only a proxy that speaks TLS reach this port");
+        }
+    }
+
+    private boolean isLoopback() {
+        try {
+            return InetAddress.getByName(settings.host()).isLoopbackAddress();
+        } catch (UnknownHostException e) {
+            return false;
+        }
     }
 
     private Future<HttpServer> listen() {
+        long handshakeMillis = settings.limits().handshake().toMillis();
         var options = new HttpServerOptions()
                 .setHost(settings.host())
                 // -1 is a free port that the other event loops' servers share; 0 would be one for each.
                 .setPort(settings.port() == 0 ? -1 : settings.port())
-                .setMaxWebSocketFrameSize(MAX_MESSAGE_BYTES)
-                .setMaxWebSocketMessageSize(MAX_MESSAGE_BYTES)
+                .setMaxWebSocketFrameSize(settings.limits().messageBytes())
+                .setMaxWebSocketMessageSize(settings.limits().messageBytes())
+                .addWebSocketSubProtocol(Credentials.SUBPROTOCOL)
+                .setMaxHeaderSize(MAX_HEADER_BYTES)
+                .setMaxInitialLineLength(MAX_HEADER_BYTES)
+                .setHttp2ClearTextEnabled(false)
+                .setSslHandshakeTimeoutUnit(TimeUnit.MILLISECONDS)
+                .setSslHandshakeTimeout(handshakeMillis)
                 .setRegisterWebSocketWriteHandlers(false)
                 // A deflater per connection costs more memory than everything else that a connection has.
                 .setPerMessageWebSocketCompressionSupported(false)
                 .setPerFrameWebSocketCompressionSupported(false)
                 .setIdleTimeoutUnit(TimeUnit.MILLISECONDS)
                 .setIdleTimeout((int) settings.closeIdleAfter().toMillis() * 2);
-        return vertx.createHttpServer(options).requestHandler(this::answer).listen();
+        settings.tls()
+                .ifPresent(tls -> options.setSsl(true).setKeyCertOptions(KeyCertOptions.wrap((X509KeyManager)
+                        tls.keyManagers().getKeyManagers()[0])));
+        return vertx.createHttpServer(options)
+                .connectionHandler(connection -> expectHandshake(connection, handshakeMillis))
+                .requestHandler(this::answer)
+                .listen();
+    }
+
+    /** Whoever connects and then says nothing, or a byte now and then, is no client. */
+    private void expectHandshake(HttpConnection connection, long millis) {
+        handshakes.add(connection);
+        if (handshakes.size() > MAX_HANDSHAKES) {
+            handshakes.remove(connection);
+            connection.close();
+            return;
+        }
+        long timer = vertx.setTimer(millis, late -> {
+            if (handshakes.remove(connection)) {
+                connection.close();
+            }
+        });
+        connection.closeHandler(closed -> {
+            handshakes.remove(connection);
+            vertx.cancelTimer(timer);
+        });
     }
 
     private String explain(Exception e) {
@@ -96,13 +167,115 @@ final class WebSocketServer {
         } else if (!"websocket".equalsIgnoreCase(request.getHeader("Upgrade"))) {
             refuse(request, 426, "this is for WebSocket clients");
         } else if (!mayConnect(request.getHeader("Origin"))) {
+            meters.refused("origin");
             refuse(request, 403, "this page's origin is not among walroute.notify.allow-origins");
-        } else if (stopping || meters.clients(1) > settings.maxConnections()) {
-            meters.clients(stopping ? 0 : -1);
-            refuse(request, 503, "there are " + settings.maxConnections() + " connections already");
+        } else if (stopping) {
+            refuse(request, 503, "the service stops. Connect again in a moment");
         } else {
-            request.toWebSocket().onSuccess(this::accept).onFailure(broken -> meters.clients(-1));
+            // What comes behind the request is the WebSocket's already.
+            request.pause();
+            identify(request)
+                    .onSuccess(identity -> upgrade(request, identity))
+                    .onFailure(refused -> refuse(request, (Refused) refused));
         }
+    }
+
+    private Future<Identity> identify(HttpServerRequest request) {
+        if (!authenticator.isOn()) {
+            return Future.succeededFuture(Identity.UNASKED);
+        }
+        try {
+            String token = Credentials.of(request, settings.auth().queryToken())
+                    .orElseThrow(
+                            () -> Refused.unproven("a token is needed. Send the header Authorization: Bearer TOKEN,"
+                                    + " or the subprotocols bearer and TOKEN"));
+            var context = vertx.getOrCreateContext();
+            Promise<Identity> here = Promise.promise();
+            authenticator.authenticate(token).onComplete(checked -> context.runOnContext(then -> here.handle(checked)));
+            return here.future();
+        } catch (Refused refused) {
+            return Future.failedFuture(refused);
+        }
+    }
+
+    private void upgrade(HttpServerRequest request, Identity identity) {
+        Place place;
+        try {
+            place = takePlace(request, identity);
+        } catch (Refused refused) {
+            refuse(request, refused);
+            return;
+        }
+        request.toWebSocket()
+                .onSuccess(socket -> {
+                    handshakes.remove(request.connection());
+                    accept(socket, identity, place);
+                })
+                .onFailure(broken -> place.leave());
+    }
+
+    /** What a connection takes of the limits, until it leaves. */
+    private static final class Place {
+        private final AtomicBoolean left = new AtomicBoolean();
+        private final Runnable onLeave;
+
+        Place(Runnable onLeave) {
+            this.onLeave = onLeave;
+        }
+
+        void leave() {
+            if (!left.getAndSet(true)) {
+                onLeave.run();
+            }
+        }
+    }
+
+    private Place takePlace(HttpServerRequest request, Identity identity) throws Refused {
+        String address = address(request);
+        Optional<String> subject = identity.claims().subject();
+        if (!perAddress.take(address)) {
+            throw new Refused(429, "your address has as many connections as it may");
+        }
+        if (subject.isPresent() && !perSubject.take(subject.get())) {
+            perAddress.release(address);
+            throw new Refused(429, "the token's subject has as many connections as it may");
+        }
+        var place = new Place(() -> {
+            meters.clients(-1);
+            perAddress.release(address);
+            subject.ifPresent(perSubject::release);
+        });
+        if (meters.clients(1) > settings.maxConnections()) {
+            place.leave();
+            throw Refused.later("there are " + settings.maxConnections() + " connections already");
+        }
+        return place;
+    }
+
+    private static String address(HttpServerRequest request) {
+        SocketAddress address = request.connection().remoteAddress(true);
+        try {
+            // A literal address: nothing is looked up.
+            return address.hostAddress() == null
+                    ? String.valueOf(address.host())
+                    : Tally.key(InetAddress.getByName(address.hostAddress()));
+        } catch (UnknownHostException e) {
+            return address.hostAddress();
+        }
+    }
+
+    private void refuse(HttpServerRequest request, Refused refused) {
+        meters.refused(
+                switch (refused.status()) {
+                    case 400, 401 -> "token";
+                    case 429 -> "limit";
+                    default -> "busy";
+                });
+        LOG.debug("A WebSocket client was refused: {}", refused.getMessage());
+        if (refused.status() == 401) {
+            request.response().putHeader("WWW-Authenticate", "Bearer");
+        }
+        refuse(request, refused.status(), refused.getMessage());
     }
 
     private static void refuse(HttpServerRequest request, int status, String why) {
@@ -128,12 +301,12 @@ final class WebSocketServer {
         }
     }
 
-    private void accept(ServerWebSocket socket) {
-        var connection = new WebSocketConnection(vertx, socket, hub, settings);
+    private void accept(ServerWebSocket socket, Identity identity, Place place) {
+        var connection = new WebSocketConnection(vertx, socket, hub, authenticator, identity, settings);
         connections.add(connection);
         connection.open(settings, () -> {
             connections.remove(connection);
-            meters.clients(-1);
+            place.leave();
         });
         if (stopping) {
             connection.goAway();

@@ -25,7 +25,6 @@ import io.walroute.hook.HookComponent;
 import io.walroute.hook.HookSettings;
 import io.walroute.lanes.LanesComponent;
 import io.walroute.notify.NotifyComponent;
-import io.walroute.notify.NotifySettings;
 import io.walroute.replay.Replay;
 import io.walroute.replay.Replays;
 import io.walroute.settings.Settings;
@@ -36,6 +35,7 @@ import io.walroute.source.WalComponent;
 import io.walroute.source.WalConsumer;
 import io.walroute.source.WalStatus;
 import io.walroute.store.Store;
+import io.walroute.tls.TlsFiles;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -66,10 +66,15 @@ import org.apache.camel.RoutesBuilder;
 import org.apache.camel.cli.connector.DefaultCliConnectorFactory;
 import org.apache.camel.component.micrometer.MicrometerConstants;
 import org.apache.camel.component.platform.http.main.ManagementHttpServer;
+import org.apache.camel.main.BaseMainSupport;
 import org.apache.camel.main.Main;
+import org.apache.camel.main.MainListenerSupport;
 import org.apache.camel.spi.CamelEvent;
 import org.apache.camel.spi.CliConnectorFactory;
 import org.apache.camel.support.SimpleEventNotifierSupport;
+import org.apache.camel.support.jsse.KeyManagersParameters;
+import org.apache.camel.support.jsse.KeyStoreParameters;
+import org.apache.camel.support.jsse.SSLContextParameters;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -285,7 +290,7 @@ public final class Service implements AutoCloseable {
             switchOff("cache", "REDIS_URL is not set");
         }
         if (settings.websocketPort().isPresent()) {
-            notify = new NotifyComponent(notifySettings());
+            notify = new NotifyComponent(NotifyComposition.settings(settings));
             main.bind("notify", notify);
         } else {
             switchOff("notify", "WEBSOCKET_PORT is off");
@@ -358,19 +363,6 @@ public final class Service implements AutoCloseable {
         }
         throw new SettingsException(List.of("walroute.cache.ca-file=" + file + " holds no certificate that can be read."
                 + " Name a PEM file with one or more of BEGIN CERTIFICATE"));
-    }
-
-    private NotifySettings notifySettings() {
-        try {
-            return NotifySettings.builder()
-                    .host(settings.notifyHost())
-                    .port(settings.websocketPort().getAsInt())
-                    .keep(settings.notifyKeep())
-                    .allowOrigins(settings.notifyAllowOrigins())
-                    .build();
-        } catch (IllegalArgumentException e) {
-            throw new SettingsException(List.of(e.getMessage()));
-        }
     }
 
     private Map<String, HookSettings> hookSettings() {
@@ -486,6 +478,16 @@ public final class Service implements AutoCloseable {
         p.setProperty(
                 "camel.management.port",
                 Integer.toString(settings.managementPort().getAsInt()));
+        settings.managementTls().ifPresent(tls -> {
+            SSLContextParameters parameters = managementTls(tls);
+            main.addMainListener(new MainListenerSupport() {
+                @Override
+                public void beforeConfigure(BaseMainSupport of) {
+                    of.getCamelContext().setSSLContextParameters(parameters);
+                }
+            });
+            p.setProperty("camel.management.use-global-ssl-context-parameters", "true");
+        });
         p.setProperty("camel.management.health-check-enabled", "false"); // HealthPaths answers
         p.setProperty("camel.management.jolokia-enabled", Boolean.toString(loopback));
         p.setProperty("camel.management.jolokia-path", "/observe/jolokia");
@@ -503,7 +505,23 @@ public final class Service implements AutoCloseable {
         }
     }
 
-    private static boolean isLoopback(String host) {
+    /** Camel's global one, which nothing but the management port uses. */
+    private static SSLContextParameters managementTls(TlsFiles files) {
+        var keys = new KeyManagersParameters();
+        var store = new KeyStoreParameters();
+        try {
+            store.setKeyStore(files.keyStore());
+        } catch (IllegalArgumentException e) {
+            throw new SettingsException(List.of(e.getMessage()));
+        }
+        keys.setKeyStore(store);
+        keys.setKeyPassword(new String(TlsFiles.keyPassword()));
+        var tls = new SSLContextParameters();
+        tls.setKeyManagers(keys);
+        return tls;
+    }
+
+    static boolean isLoopback(String host) {
         try {
             return InetAddress.getByName(host).isLoopbackAddress();
         } catch (IOException e) {
@@ -651,7 +669,8 @@ public final class Service implements AutoCloseable {
             return Optional.of(ManagementToken.readOrMake(settings.managementTokenFile()));
         } catch (IOException e) {
             LOG.warn(
-                    "Calls of /api that need the token are refused, since there is none: {}. Set walroute.management.token",
+                    "Calls of /api that need the token are refused, since there is none: {}. Set"
+                            + " walroute.management.token",
                     StartFailure.line(e));
             return Optional.empty();
         }
@@ -703,7 +722,11 @@ public final class Service implements AutoCloseable {
         }
         health.add(
                 "hook",
-                () -> sink("hook", hook.degraded(), "walroute dead-letters list --sink hook", "receivers take what is sent"));
+                () -> sink(
+                        "hook",
+                        hook.degraded(),
+                        "walroute dead-letters list --sink hook",
+                        "receivers take what is sent"));
         health.add(
                 "dead-letters",
                 () -> sink(
@@ -736,8 +759,8 @@ public final class Service implements AutoCloseable {
                 "cache",
                 foreign ? Health.Status.DEGRADED : Health.Status.UP,
                 foreign
-                        ? "Redis was filled by another service or slot, whose rows may stand in the way. Give this one a"
-                                + " Redis of its own, or empty it"
+                        ? "Redis was filled by another service or slot, whose rows may stand in the way. Give this one"
+                                + " a Redis of its own, or empty it"
                         : "Redis answers, but it was emptied or is new: rows are missing until they change. Run:"
                                 + " walroute backfill",
                 foreign ? "walroute doctor" : "walroute backfill",

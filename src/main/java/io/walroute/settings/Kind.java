@@ -3,10 +3,8 @@ package io.walroute.settings;
 import io.walroute.change.ColumnList;
 import io.walroute.change.ColumnRules;
 import io.walroute.slot.ReplicaIdentity;
-import java.net.InetAddress;
 import java.net.URI;
 import java.net.URISyntaxException;
-import java.net.UnknownHostException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Arrays;
@@ -213,21 +211,6 @@ enum Kind {
             throw new IllegalArgumentException("is not a host name or address. Write 127.0.0.1");
         }
     },
-    LOOPBACK("loopback address of this machine", String.class) {
-        @Override
-        Object parse(String value) {
-            HOST.parse(value);
-            try {
-                if (InetAddress.getByName(value).isLoopbackAddress()) {
-                    return value;
-                }
-            } catch (UnknownHostException e) {
-                // Told below: whatever it is, it isn't loopback.
-            }
-            throw new IllegalArgumentException(
-                    "is not a loopback address, and clients are not authenticated. Write 127.0.0.1");
-        }
-    },
     ORIGINS("origins separated by commas", List.class) {
         @Override
         Object parse(String value) {
@@ -271,7 +254,8 @@ enum Kind {
                 return value;
             }
             throw new IllegalArgumentException(
-                    "is no token: 16 or more printable ASCII characters without spaces. Make one: openssl rand -hex 32");
+                    "is no token: 16 or more printable ASCII characters without spaces. Make one: openssl rand -hex"
+                            + " 32");
         }
     },
     SCHEDULE("waits separated by commas", String.class) {

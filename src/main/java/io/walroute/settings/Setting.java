@@ -45,7 +45,8 @@ public enum Setting {
             Kind.SWITCH,
             "on",
             null,
-            "Whether setup makes a slot that PostgreSQL 17 and later copy to standbys, so that a promotion doesn't lose it."),
+            "Whether setup makes a slot that PostgreSQL 17 and later copy to standbys, so that a promotion doesn't"
+                    + " lose it."),
     SLOT_WARN_BEFORE(
             "walroute.slot.warn-before",
             Kind.DURATION_TIME,
@@ -71,7 +72,8 @@ public enum Setting {
             Kind.HOOK,
             null,
             "https://partner.example.com/hooks",
-            "Where hook:marketplace posts changes to (the same as walroute.hook.marketplace.url); without it that hook is off."),
+            "Where hook:marketplace posts changes to (the same as walroute.hook.marketplace.url); without it that hook"
+                    + " is off."),
     WEBHOOK_SECRET(
             "WEBHOOK_SECRET",
             Kind.HOOK,
@@ -83,7 +85,8 @@ public enum Setting {
             Kind.FOLDER,
             null,
             "/srv/walroute",
-            "The folder that holds this file and routes/; read from the environment only, the current folder if it is not set."),
+            "The folder that holds this file and routes/; read from the environment only, the current folder if it is"
+                    + " not set."),
     TABLES(
             "walroute.tables",
             Kind.TABLES,
@@ -108,7 +111,8 @@ public enum Setting {
             Kind.REPLICA_IDENTITY,
             null,
             "full",
-            "Old values that setup makes PostgreSQL write for a table; full for listings and ens_names if not set, others are left as they are."),
+            "Old values that setup makes PostgreSQL write for a table; full for listings and ens_names if not set,"
+                    + " others are left as they are."),
     TABLE_CACHE_TTL(
             "walroute.tables.<table>.cache-ttl",
             Kind.DURATION_TIME,
@@ -262,7 +266,8 @@ public enum Setting {
             Kind.SNAPSHOT,
             "none",
             null,
-            "Whether the first start fills the cache with the rows that exist already: none, or cache for all published tables that go to the cache."),
+            "Whether the first start fills the cache with the rows that exist already: none, or cache for all"
+                    + " published tables that go to the cache."),
     MAX_IN_FLIGHT(
             "walroute.max-in-flight",
             Kind.COUNT,
@@ -285,10 +290,11 @@ public enum Setting {
             "walroute.drain-timeout", Kind.DURATION_TIME, "8s", null, "How long a stop waits for changes under way."),
     NOTIFY_HOST(
             "walroute.notify.host",
-            Kind.LOOPBACK,
+            Kind.HOST,
             "127.0.0.1",
             null,
-            "The address that WEBSOCKET_PORT listens on; loopback only while clients are not authenticated."),
+            "The address that WEBSOCKET_PORT listens on; loopback only while clients are not authenticated"
+                    + " (walroute.notify.jwt.*, walroute.notify.tokens)."),
     NOTIFY_KEEP(
             "walroute.notify.keep",
             Kind.DURATION_TIME,
@@ -301,6 +307,114 @@ public enum Setting {
             null,
             "https://app.example.com",
             "Web pages whose scripts may subscribe, beside those on this machine."),
+    NOTIFY_JWT_JWKS(
+            "walroute.notify.jwt.jwks",
+            Kind.TEXT,
+            null,
+            "https://login.example.com/.well-known/jwks.json",
+            "The public keys that subscribers' JWTs (RS256, PS256, ES256 and so on) are checked with: an https URL, or"
+                    + " a file relative to the home folder."),
+    NOTIFY_JWT_SECRET(
+            "walroute.notify.jwt.secret",
+            Kind.TEXT,
+            null,
+            "a-random-text-of-32-bytes-or-more",
+            "What subscribers' JWTs of HS256 are signed with."),
+    NOTIFY_JWT_ISSUER(
+            "walroute.notify.jwt.issuer",
+            Kind.TEXT,
+            null,
+            "https://login.example.com/",
+            "What the claim iss of a subscriber's JWT has to be; anything if not set."),
+    NOTIFY_JWT_AUDIENCE(
+            "walroute.notify.jwt.audience",
+            Kind.TEXT,
+            null,
+            "walroute",
+            "What the claim aud of a subscriber's JWT has to hold; needed with walroute.notify.jwt.jwks, where any"
+                    + " takes tokens made for other services, too."),
+    NOTIFY_JWT_CLOCK_SKEW(
+            "walroute.notify.jwt.clock-skew",
+            Kind.DURATION_TIME,
+            "30s",
+            null,
+            "How far the clock of who makes the JWTs may be off."),
+    NOTIFY_TOKENS(
+            "walroute.notify.tokens",
+            Kind.FOLDER,
+            null,
+            "tokens.json",
+            "A file of fixed tokens for subscribers, relative to the home folder: a JSON array of objects with token"
+                    + " or sha256, subject, claims and expires; it is read again when it changes."),
+    NOTIFY_QUERY_TOKEN(
+            "walroute.notify.query-token",
+            Kind.SWITCH,
+            "off",
+            null,
+            "Whether a subscriber's token may come in the URL (?access_token=), where proxies write it into their"
+                    + " logs."),
+    NOTIFY_TLS_CERTIFICATE(
+            "walroute.notify.tls.certificate",
+            Kind.FOLDER,
+            null,
+            "tls/server.pem",
+            "The certificate of wss:// with those that lead to its root, relative to the home folder: PEM, or PKCS12"
+                    + " with the key in it."),
+    NOTIFY_TLS_KEY(
+            "walroute.notify.tls.key",
+            Kind.FOLDER,
+            null,
+            "tls/server.key",
+            "The private key of the PEM certificate of wss://, as PEM without password."),
+    NOTIFY_TLS_PASSWORD(
+            "walroute.notify.tls.password",
+            Kind.TEXT,
+            null,
+            "changeit",
+            "The password of the PKCS12 certificate of wss://."),
+    NOTIFY_MAX_CONNECTIONS(
+            "walroute.notify.max-connections",
+            Kind.COUNT,
+            "10000",
+            null,
+            "How many subscribers may be connected; further ones are refused with 503."),
+    NOTIFY_MAX_CONNECTIONS_PER_SUBJECT(
+            "walroute.notify.max-connections-per-subject",
+            Kind.COUNT,
+            "100",
+            null,
+            "How many connections one subject of tokens (claim sub) may have; further ones are refused with 429."),
+    NOTIFY_MAX_CONNECTIONS_PER_ADDRESS(
+            "walroute.notify.max-connections-per-address",
+            Kind.COUNT,
+            null,
+            "1000",
+            "How many connections may come from one address (IPv6: one /64 network); if not set, no limit on loopback"
+                    + " and 1000 else. A proxy is one address."),
+    NOTIFY_MAX_SUBSCRIPTIONS(
+            "walroute.notify.max-subscriptions",
+            Kind.COUNT,
+            "1000",
+            null,
+            "How many subscriptions one connection may hold."),
+    NOTIFY_MAX_MESSAGE(
+            "walroute.notify.max-message",
+            Kind.SIZE,
+            "64KB",
+            null,
+            "How large a subscriber's message may be; a larger one ends its connection."),
+    NOTIFY_MESSAGE_RATE(
+            "walroute.notify.message-rate",
+            Kind.COUNT,
+            "100",
+            null,
+            "How many messages per second one connection may send; more of them wait in its socket."),
+    NOTIFY_HANDSHAKE_TIMEOUT(
+            "walroute.notify.handshake-timeout",
+            Kind.DURATION_TIME,
+            "10s",
+            null,
+            "How long a connection may take to become a WebSocket, TLS and token included, before it is cut."),
     MANAGEMENT_HOST(
             "walroute.management.host", Kind.HOST, "127.0.0.1", null, "The address that MANAGEMENT_PORT listens on."),
     MANAGEMENT_TOKEN(
@@ -308,19 +422,40 @@ public enum Setting {
             Kind.TOKEN,
             null,
             "a-long-random-text",
-            "What calls of /api that change something bring as bearer token; if not set, it is made once, in management.token beside the audit database."),
+            "What calls of /api that change something bring as bearer token; if not set, it is made once, in"
+                    + " management.token beside the audit database."),
     MANAGEMENT_ALLOW_ORIGINS(
             "walroute.management.allow-origins",
             Kind.ORIGINS,
             null,
             "http://localhost:8080",
             "Other web pages' origins that may use Jolokia and /api, as that of a Hawtio; without the token they only look."),
+    MANAGEMENT_TLS_CERTIFICATE(
+            "walroute.management.tls.certificate",
+            Kind.FOLDER,
+            null,
+            "tls/server.pem",
+            "The certificate that makes MANAGEMENT_PORT https, relative to the home folder: PEM, or PKCS12 with the"
+                    + " key in it."),
+    MANAGEMENT_TLS_KEY(
+            "walroute.management.tls.key",
+            Kind.FOLDER,
+            null,
+            "tls/server.key",
+            "The private key of the management port's PEM certificate, as PEM without password."),
+    MANAGEMENT_TLS_PASSWORD(
+            "walroute.management.tls.password",
+            Kind.TEXT,
+            null,
+            "changeit",
+            "The password of the management port's PKCS12 certificate."),
     REDRIVE_SCHEDULE(
             "walroute.redrive.<sink>.schedule",
             Kind.SCHEDULE,
             null,
             "5s,5m,30m,2h,5h,10h,14h,20h,24h",
-            "When changes parked for a sink are sent again, in place of what routes/redrive.camel.yaml says; dead after the last, for ever with ,... behind it."),
+            "When changes parked for a sink are sent again, in place of what routes/redrive.camel.yaml says; dead"
+                    + " after the last, for ever with ,... behind it."),
     ROUTES(
             "walroute.routes",
             Kind.FOLDER,
@@ -396,6 +531,9 @@ public enum Setting {
                     DISTRIBUTE_REDIS_URL,
                     RABBITMQ_URL,
                     MANAGEMENT_TOKEN,
+                    NOTIFY_JWT_SECRET,
+                    NOTIFY_TLS_PASSWORD,
+                    MANAGEMENT_TLS_PASSWORD,
                     REDACT_SALT -> true;
             default -> false;
         };

@@ -9,6 +9,7 @@ import io.walroute.slot.ReplicaIdentity;
 import io.walroute.slot.ReplicationTarget;
 import io.walroute.slot.Setup;
 import io.walroute.slot.TableName;
+import io.walroute.tls.TlsFiles;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -216,6 +217,100 @@ public final class Settings {
     @SuppressWarnings("unchecked")
     public List<String> notifyAllowOrigins() {
         return find(Setting.NOTIFY_ALLOW_ORIGINS, List.class).orElse(List.of());
+    }
+
+    /** A secret; empty: no JWTs of HS256. */
+    public Optional<String> notifyJwtSecret() {
+        return find(Setting.NOTIFY_JWT_SECRET, String.class);
+    }
+
+    /** A URL, or a file relative to the home folder. */
+    public Optional<String> notifyJwtJwks() {
+        return find(Setting.NOTIFY_JWT_JWKS, String.class);
+    }
+
+    public Optional<String> notifyJwtIssuer() {
+        return find(Setting.NOTIFY_JWT_ISSUER, String.class);
+    }
+
+    public Optional<String> notifyJwtAudience() {
+        return find(Setting.NOTIFY_JWT_AUDIENCE, String.class);
+    }
+
+    public Duration notifyJwtClockSkew() {
+        return get(Setting.NOTIFY_JWT_CLOCK_SKEW, Duration.class);
+    }
+
+    public Optional<Path> notifyTokens() {
+        return file(Setting.NOTIFY_TOKENS);
+    }
+
+    public boolean notifyQueryToken() {
+        return get(Setting.NOTIFY_QUERY_TOKEN, Boolean.class);
+    }
+
+    public int notifyMaxConnections() {
+        return get(Setting.NOTIFY_MAX_CONNECTIONS, Integer.class);
+    }
+
+    public int notifyMaxConnectionsPerSubject() {
+        return get(Setting.NOTIFY_MAX_CONNECTIONS_PER_SUBJECT, Integer.class);
+    }
+
+    public Optional<Integer> notifyMaxConnectionsPerAddress() {
+        return find(Setting.NOTIFY_MAX_CONNECTIONS_PER_ADDRESS, Integer.class);
+    }
+
+    public int notifyMaxSubscriptions() {
+        return get(Setting.NOTIFY_MAX_SUBSCRIPTIONS, Integer.class);
+    }
+
+    public long notifyMaxMessage() {
+        return get(Setting.NOTIFY_MAX_MESSAGE, Long.class);
+    }
+
+    public int notifyMessageRate() {
+        return get(Setting.NOTIFY_MESSAGE_RATE, Integer.class);
+    }
+
+    public Duration notifyHandshakeTimeout() {
+        return get(Setting.NOTIFY_HANDSHAKE_TIMEOUT, Duration.class);
+    }
+
+    /** Empty: the WebSocket hub speaks plain ws. */
+    public Optional<TlsFiles> notifyTls() {
+        return tls(
+                "walroute.notify.tls",
+                Setting.NOTIFY_TLS_CERTIFICATE,
+                Setting.NOTIFY_TLS_KEY,
+                Setting.NOTIFY_TLS_PASSWORD);
+    }
+
+    /** Empty: the management port speaks plain http. */
+    public Optional<TlsFiles> managementTls() {
+        return tls(
+                "walroute.management.tls",
+                Setting.MANAGEMENT_TLS_CERTIFICATE,
+                Setting.MANAGEMENT_TLS_KEY,
+                Setting.MANAGEMENT_TLS_PASSWORD);
+    }
+
+    private Optional<TlsFiles> tls(String prefix, Setting certificate, Setting key, Setting password) {
+        if (file(certificate).isEmpty()
+                && (file(key).isPresent() || find(password, String.class).isPresent())) {
+            throw new SettingsException(List.of(prefix + ".certificate is not set, but the key or the password is."
+                    + " Set it to the file with the certificate"));
+        }
+        return file(certificate)
+                .map(found -> new TlsFiles(
+                        prefix,
+                        found,
+                        file(key).orElse(null),
+                        find(password, String.class).orElse(null)));
+    }
+
+    private Optional<Path> file(Setting setting) {
+        return find(setting, String.class).map(home::resolve);
     }
 
     /** Empty: off. 0: any free port. */

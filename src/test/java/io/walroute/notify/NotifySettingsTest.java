@@ -3,8 +3,11 @@ package io.walroute.notify;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.walroute.tls.TlsFiles;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.DisplayNameGeneration;
 import org.junit.jupiter.api.DisplayNameGenerator.ReplaceUnderscores;
@@ -26,11 +29,17 @@ class NotifySettingsTest {
                         10_000,
                         List.of(),
                         Duration.ofSeconds(20),
-                        Duration.ofSeconds(60)));
+                        Duration.ofSeconds(60),
+                        AuthSettings.NONE,
+                        NotifyLimits.DEFAULTS,
+                        Optional.empty()));
     }
 
     @Test
     void every_setting_can_be_set() {
+        var auth = new AuthSettings(Optional.empty(), Optional.of(Path.of("tokens.json")), true);
+        var limits = new NotifyLimits(10, 11, 12, 2000, 13, Duration.ofSeconds(14));
+        var tls = Optional.of(new TlsFiles("walroute.notify.tls", Path.of("a.p12"), null, "password"));
         var set = NotifySettings.builder()
                 .host("localhost")
                 .port(1)
@@ -43,6 +52,9 @@ class NotifySettingsTest {
                 .allowOrigins(List.of("https://example.com"))
                 .pingEvery(Duration.ofSeconds(8))
                 .closeIdleAfter(Duration.ofSeconds(9))
+                .auth(auth)
+                .limits(limits)
+                .tls(tls)
                 .build();
 
         assertThat(set)
@@ -57,7 +69,10 @@ class NotifySettingsTest {
                         7,
                         List.of("https://example.com"),
                         Duration.ofSeconds(8),
-                        Duration.ofSeconds(9)));
+                        Duration.ofSeconds(9),
+                        auth,
+                        limits,
+                        tls));
     }
 
     @Test

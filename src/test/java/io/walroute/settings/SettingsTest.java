@@ -7,6 +7,7 @@ import io.walroute.change.ColumnList;
 import io.walroute.change.ColumnRules;
 import io.walroute.slot.ReplicaIdentity;
 import io.walroute.slot.TableName;
+import io.walroute.tls.TlsFiles;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -234,6 +235,81 @@ class SettingsTest {
                 "walroute.management.allow-origins",
                 "http://localhost:8080",
                 "WALROUTE_MANAGEMENT_ALLOW_ORIGINS");
+        change(all, Setting.NOTIFY_JWT_JWKS, "walroute.notify.jwt.jwks", "https://a/keys", "WALROUTE_NOTIFY_JWT_JWKS");
+        change(
+                all,
+                Setting.NOTIFY_JWT_SECRET,
+                "walroute.notify.jwt.secret",
+                "0123456789abcdef0123456789abcdef",
+                "WALROUTE_NOTIFY_JWT_SECRET");
+        change(
+                all,
+                Setting.NOTIFY_JWT_ISSUER,
+                "walroute.notify.jwt.issuer",
+                "https://a/",
+                "WALROUTE_NOTIFY_JWT_ISSUER");
+        change(all, Setting.NOTIFY_JWT_AUDIENCE, "walroute.notify.jwt.audience", "us", "WALROUTE_NOTIFY_JWT_AUDIENCE");
+        change(
+                all,
+                Setting.NOTIFY_JWT_CLOCK_SKEW,
+                "walroute.notify.jwt.clock-skew",
+                "5s",
+                "WALROUTE_NOTIFY_JWT_CLOCK_SKEW");
+        change(all, Setting.NOTIFY_TOKENS, "walroute.notify.tokens", "my/tokens.json", "WALROUTE_NOTIFY_TOKENS");
+        change(all, Setting.NOTIFY_QUERY_TOKEN, "walroute.notify.query-token", "on", "WALROUTE_NOTIFY_QUERY_TOKEN");
+        change(
+                all,
+                Setting.NOTIFY_TLS_CERTIFICATE,
+                "walroute.notify.tls.certificate",
+                "a.pem",
+                "WALROUTE_NOTIFY_TLS_CERTIFICATE");
+        change(all, Setting.NOTIFY_TLS_KEY, "walroute.notify.tls.key", "a.key", "WALROUTE_NOTIFY_TLS_KEY");
+        change(all, Setting.NOTIFY_TLS_PASSWORD, "walroute.notify.tls.password", "pw1", "WALROUTE_NOTIFY_TLS_PASSWORD");
+        change(
+                all,
+                Setting.NOTIFY_MAX_CONNECTIONS,
+                "walroute.notify.max-connections",
+                "11",
+                "WALROUTE_NOTIFY_MAX_CONNECTIONS");
+        change(
+                all,
+                Setting.NOTIFY_MAX_CONNECTIONS_PER_SUBJECT,
+                "walroute.notify.max-connections-per-subject",
+                "12",
+                "WALROUTE_NOTIFY_MAX_CONNECTIONS_PER_SUBJECT");
+        change(
+                all,
+                Setting.NOTIFY_MAX_CONNECTIONS_PER_ADDRESS,
+                "walroute.notify.max-connections-per-address",
+                "13",
+                "WALROUTE_NOTIFY_MAX_CONNECTIONS_PER_ADDRESS");
+        change(
+                all,
+                Setting.NOTIFY_MAX_SUBSCRIPTIONS,
+                "walroute.notify.max-subscriptions",
+                "14",
+                "WALROUTE_NOTIFY_MAX_SUBSCRIPTIONS");
+        change(all, Setting.NOTIFY_MAX_MESSAGE, "walroute.notify.max-message", "15KB", "WALROUTE_NOTIFY_MAX_MESSAGE");
+        change(all, Setting.NOTIFY_MESSAGE_RATE, "walroute.notify.message-rate", "16", "WALROUTE_NOTIFY_MESSAGE_RATE");
+        change(
+                all,
+                Setting.NOTIFY_HANDSHAKE_TIMEOUT,
+                "walroute.notify.handshake-timeout",
+                "17s",
+                "WALROUTE_NOTIFY_HANDSHAKE_TIMEOUT");
+        change(
+                all,
+                Setting.MANAGEMENT_TLS_CERTIFICATE,
+                "walroute.management.tls.certificate",
+                "b.pem",
+                "WALROUTE_MANAGEMENT_TLS_CERTIFICATE");
+        change(all, Setting.MANAGEMENT_TLS_KEY, "walroute.management.tls.key", "b.key", "WALROUTE_MANAGEMENT_TLS_KEY");
+        change(
+                all,
+                Setting.MANAGEMENT_TLS_PASSWORD,
+                "walroute.management.tls.password",
+                "pw2",
+                "WALROUTE_MANAGEMENT_TLS_PASSWORD");
         change(all, Setting.MANAGEMENT_HOST, "walroute.management.host", "0.0.0.0", "WALROUTE_MANAGEMENT_HOST");
         change(
                 all,
@@ -342,6 +418,32 @@ class SettingsTest {
         assertThat(settings.notifyHost()).isEqualTo("::1");
         assertThat(settings.notifyKeep()).isEqualTo(Duration.ofDays(2));
         assertThat(settings.notifyAllowOrigins()).containsExactly("https://a", "http://b:1");
+        assertThat(settings.notifyJwtJwks()).contains("https://a/keys");
+        assertThat(settings.notifyJwtSecret()).contains("0123456789abcdef0123456789abcdef");
+        assertThat(settings.notifyJwtIssuer()).contains("https://a/");
+        assertThat(settings.notifyJwtAudience()).contains("us");
+        assertThat(settings.notifyJwtClockSkew()).isEqualTo(Duration.ofSeconds(5));
+        assertThat(settings.notifyTokens()).contains(settings.home().resolve("my/tokens.json"));
+        assertThat(settings.notifyQueryToken()).isTrue();
+        assertThat(settings.notifyTls())
+                .contains(new TlsFiles(
+                        "walroute.notify.tls",
+                        settings.home().resolve("a.pem"),
+                        settings.home().resolve("a.key"),
+                        "pw1"));
+        assertThat(settings.notifyMaxConnections()).isEqualTo(11);
+        assertThat(settings.notifyMaxConnectionsPerSubject()).isEqualTo(12);
+        assertThat(settings.notifyMaxConnectionsPerAddress()).contains(13);
+        assertThat(settings.notifyMaxSubscriptions()).isEqualTo(14);
+        assertThat(settings.notifyMaxMessage()).isEqualTo(15 << 10);
+        assertThat(settings.notifyMessageRate()).isEqualTo(16);
+        assertThat(settings.notifyHandshakeTimeout()).isEqualTo(Duration.ofSeconds(17));
+        assertThat(settings.managementTls())
+                .contains(new TlsFiles(
+                        "walroute.management.tls",
+                        settings.home().resolve("b.pem"),
+                        settings.home().resolve("b.key"),
+                        "pw2"));
         assertThat(settings.managementHost()).isEqualTo("0.0.0.0");
         assertThat(settings.managementAllowOrigins()).containsExactly("http://localhost:8080");
         assertThat(settings.managementToken()).contains("0123456789abcdef");
@@ -360,36 +462,37 @@ class SettingsTest {
         append("# a comment", "", "WAL_SENDER_TIMEOUT=60s", "walroute.max-in-flight-bytes = 32 megs");
         append("walroute.audit.keep=\\", "   forever", "REPLICATION_SLOT=My-Slot");
         append("walroute.tables=listings,bad name", "walroute.tables.1x.cache-ttl=1h");
-        append("walroute.tables.listings.replica-identity=half", "walroute.notify.host=0.0.0.0");
+        append("walroute.tables.listings.replica-identity=half", "walroute.notify.host=http://here");
         append("REDIS_URL=redis://localhost:6379 # Optional", "walroute.redrive.hook.schedule=soon");
 
         assertThat(problems(Map.of("WEBSOCKET_PORT", "70000", "WALROUTE_POLL_INTERVAL", "0ms")))
                 .containsExactlyInAnyOrder(
-                        "WAL_SENDER_TIMEOUT=60s is not a number of milliseconds above 0 (application.properties:3). Write"
-                                + " 60000",
-                        "walroute.max-in-flight-bytes=32 megs is not a size above 0 (application.properties:4). Write it as"
-                                + " 512KB, 32MB or 1GB",
-                        "walroute.audit.keep=forever is not a time above 0 (application.properties:5). Write it as 10ms, 8s,"
-                                + " 5m, 2h or 7d",
-                        "REPLICATION_SLOT=My-Slot is not a slot's name: 1 to 63 lower-case letters, digits and underscores"
-                                + " (application.properties:7)",
-                        "walroute.tables=listings,bad name can't be read: the table name bad name holds ' ' outside of quotes"
-                                + " (application.properties:8). Write it as in SQL: listings, billing.invoices, \"Mixed"
-                                + " Case\"",
-                        "walroute.tables.1x.cache-ttl: the table name 1x holds '1' outside of quotes. Write it as in SQL:"
-                                + " listings, billing.invoices, \"Mixed Case\" (application.properties:9)",
+                        "WAL_SENDER_TIMEOUT=60s is not a number of milliseconds above 0 (application.properties:3)."
+                                + " Write 60000",
+                        "walroute.max-in-flight-bytes=32 megs is not a size above 0 (application.properties:4). Write"
+                                + " it as 512KB, 32MB or 1GB",
+                        "walroute.audit.keep=forever is not a time above 0 (application.properties:5). Write it as"
+                                + " 10ms, 8s, 5m, 2h or 7d",
+                        "REPLICATION_SLOT=My-Slot is not a slot's name: 1 to 63 lower-case letters, digits and"
+                                + " underscores (application.properties:7)",
+                        "walroute.tables=listings,bad name can't be read: the table name bad name holds ' ' outside of"
+                                + " quotes (application.properties:8). Write it as in SQL: listings, billing.invoices,"
+                                + " \"Mixed Case\"",
+                        "walroute.tables.1x.cache-ttl: the table name 1x holds '1' outside of quotes. Write it as in"
+                                + " SQL: listings, billing.invoices, \"Mixed Case\" (application.properties:9)",
                         "walroute.tables.listings.replica-identity=half is not a replica identity"
                                 + " (application.properties:10). Write full, default, nothing or index:NAME",
-                        "walroute.notify.host=0.0.0.0 is not a loopback address, and clients are not authenticated"
-                                + " (application.properties:11). Write 127.0.0.1",
+                        "walroute.notify.host=http://here is not a host name or address (application.properties:11)."
+                                + " Write 127.0.0.1",
                         "REDIS_URL is not a Redis URL (application.properties:12). Write"
-                                + " redis://user:password@host:6379/0, special characters percent-encoded. A comment needs a"
-                                + " line of its own",
-                        "walroute.redrive.hook.schedule=soon is no list of waits (application.properties:13). Write it as"
-                                + " 5s,5m,2h, with ,... at the end to repeat the last for ever",
-                        "WEBSOCKET_PORT=70000 is not a port (environment). Write a number from 1 to 65535 (0 takes any free"
-                                + " one), or off",
-                        "walroute.poll-interval=0ms is not a time above 0 (environment). Write it as 10ms, 8s, 5m, 2h or 7d");
+                                + " redis://user:password@host:6379/0, special characters percent-encoded. A comment needs"
+                                + " a line of its own",
+                        "walroute.redrive.hook.schedule=soon is no list of waits (application.properties:13). Write it"
+                                + " as 5s,5m,2h, with ,... at the end to repeat the last for ever",
+                        "WEBSOCKET_PORT=70000 is not a port (environment). Write a number from 1 to 65535 (0 takes any"
+                                + " free one), or off",
+                        "walroute.poll-interval=0ms is not a time above 0 (environment). Write it as 10ms, 8s, 5m, 2h"
+                                + " or 7d");
     }
 
     @Test
@@ -399,14 +502,15 @@ class SettingsTest {
 
         assertThat(problems(Map.of("WALROUTE_MAX_INFLIGHT", "1", "WALROUTE_HOOK_PARTNER_TIMEOT", "1s")))
                 .containsExactlyInAnyOrder(
-                        "walroute.adit.keep is not a setting (application.properties:1). Did you mean walroute.audit.keep?",
+                        "walroute.adit.keep is not a setting (application.properties:1). Did you mean"
+                                + " walroute.audit.keep?",
                         "walroute.hook.partner.secrt is not a setting (application.properties:2). Did you mean"
                                 + " walroute.hook.partner.secret?",
                         "walroute.tables.offers.cache-tll is not a setting (application.properties:3). Did you mean"
                                 + " walroute.tables.offers.cache-ttl?",
                         "DATABASE_ULR is not a setting (application.properties:4). Did you mean DATABASE_URL?",
-                        "walroute.something.else is not a setting (application.properties:5). All settings are in the README"
-                                + " and in application.properties",
+                        "walroute.something.else is not a setting (application.properties:5). All settings are in the"
+                                + " README and in application.properties",
                         "WALROUTE_MAX_INFLIGHT is not a setting (environment). Did you mean WALROUTE_MAX_IN_FLIGHT?",
                         "WALROUTE_HOOK_PARTNER_TIMEOT is not a setting (environment). Did you mean"
                                 + " WALROUTE_HOOK_PARTNER_TIMEOUT?");
@@ -434,10 +538,11 @@ class SettingsTest {
 
         assertThat(problems(NOTHING))
                 .containsExactlyInAnyOrder(
-                        "REPLICATION_SLOT is set twice (application.properties:1 and application.properties:2). Remove one of"
-                                + " them",
-                        "WEBHOOK_URL (application.properties:3) and walroute.hook.marketplace.url (application.properties:4)"
-                                + " are the same setting with different values. Remove one of them");
+                        "REPLICATION_SLOT is set twice (application.properties:1 and application.properties:2). Remove"
+                                + " one of them",
+                        "WEBHOOK_URL (application.properties:3) and walroute.hook.marketplace.url"
+                                + " (application.properties:4) are the same setting with different values. Remove one of"
+                                + " them");
     }
 
     @Test

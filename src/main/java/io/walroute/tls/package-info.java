@@ -1,0 +1,2 @@
+/** What servers of different packages need of TLS. Knows nobody. */
+package io.walroute.tls;
