@@ -40,7 +40,12 @@ import org.junit.jupiter.api.Test;
             "camel.main.routes-include-pattern=file:routes/*.camel.yaml",
             "walroute.cache.enabled=false",
             "walroute.notify.enabled=false",
-            "walroute.hook.enabled=false"
+            "walroute.hook.enabled=false",
+            "walroute.pg-notify.enabled=false",
+            "walroute.redis-stream.enabled=false",
+            "walroute.redis-pubsub.enabled=false",
+            "walroute.rabbitmq.enabled=false",
+            "walroute.distribute.off=true"
         })
 class RoutingTest {
     public static class Parts implements CamelConfiguration {
