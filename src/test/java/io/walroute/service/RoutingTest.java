@@ -41,7 +41,13 @@ import org.junit.jupiter.api.Test;
             "walroute.cache.enabled=false",
             "walroute.notify.enabled=false",
             "walroute.hook.enabled=false",
-            "walroute.invalidation.enabled=false"
+            "walroute.invalidation.enabled=false",
+            "walroute.invalidation.off=false",
+            "walroute.pg-notify.enabled=false",
+            "walroute.redis-stream.enabled=false",
+            "walroute.redis-pubsub.enabled=false",
+            "walroute.rabbitmq.enabled=false",
+            "walroute.distribute.off=true"
         })
 class RoutingTest {
     public static class Parts implements CamelConfiguration {
