@@ -6,6 +6,7 @@ import io.walroute.change.Lsn;
 import io.walroute.change.Version;
 import io.walroute.settings.Settings;
 import io.walroute.store.Store;
+import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.Optional;
@@ -89,7 +90,7 @@ final class Housekeeping implements AutoCloseable {
                 var settled = new Version(epochs.get().at(restart.get()), restart.get(), 0);
                 // In this order: rows that a backfill is done with may be parked by now.
                 Version read = floor.oldest().orElse(settled);
-                Version parked = oldestParked("cache");
+                Version parked = store.read(c -> oldestDeadLetter(c, "cache"));
                 Version mark = read.compareTo(settled) < 0 ? read : settled;
                 cache.get().purge(parked != null && parked.compareTo(mark) < 0 ? parked : mark);
             }
@@ -135,23 +136,21 @@ final class Housekeeping implements AutoCloseable {
         }
     }
 
-    private Version oldestParked(String sink) throws SQLException {
-        return store.read(connection -> {
-            try (var query = connection.prepareStatement(
-                    "SELECT lsn, event_id FROM dead_letters WHERE sink = ? AND state = 'parked'")) {
-                query.setString(1, sink);
-                var rows = query.executeQuery();
-                Version oldest = null;
-                while (rows.next()) {
-                    // An event's id begins with its epoch.
-                    String id = rows.getString(2);
-                    var each = new Version(
-                            Long.parseLong(id.substring(0, id.indexOf('-'))), Lsn.parse(rows.getString(1)), 0);
-                    oldest = oldest == null || each.compareTo(oldest) < 0 ? each : oldest;
-                }
-                return oldest;
+    /** Null if there is none. Dead ones count: a redrive by hand may still bring them, and must not bring back a deleted row. */
+    static Version oldestDeadLetter(Connection connection, String sink) throws SQLException {
+        try (var query = connection.prepareStatement("SELECT lsn, event_id FROM dead_letters WHERE sink = ?")) {
+            query.setString(1, sink);
+            var rows = query.executeQuery();
+            Version oldest = null;
+            while (rows.next()) {
+                // An event's id begins with its epoch.
+                String id = rows.getString(2);
+                var each = new Version(
+                        Long.parseLong(id.substring(0, id.indexOf('-'))), Lsn.parse(rows.getString(1)), 0);
+                oldest = oldest == null || each.compareTo(oldest) < 0 ? each : oldest;
             }
-        });
+            return oldest;
+        }
     }
 
     @Override

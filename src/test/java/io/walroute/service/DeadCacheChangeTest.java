@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.lettuce.core.api.sync.RedisCommands;
 import io.walroute.testing.FaultProxy;
+import java.sql.DriverManager;
 import java.time.Duration;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -80,6 +81,11 @@ class DeadCacheChangeTest {
         changeWhileRedisIsAway();
         awaitLetter("state = 'dead'");
         assertThat(rig.count("dead_letter_notices")).isEqualTo(1);
+        try (var store = DriverManager.getConnection(rig.environment.get("WALROUTE_AUDIT_URL"))) {
+            assertThat(Housekeeping.oldestDeadLetter(store, "cache"))
+                    .as("a deletion's version is kept until nothing older can come, by hand neither")
+                    .isNotNull();
+        }
         rig.stop();
         rig.start();
         proxy.heal();
