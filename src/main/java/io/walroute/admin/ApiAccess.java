@@ -56,7 +56,7 @@ public final class ApiAccess {
     private final String boundTo;
     private final Optional<ManagementToken> token;
     private final Set<String> allowedOrigins;
-    // Wrong tokens slow down all who come with one: nobody may try them by the thousand.
+    // For the log's and the machine's sake: a token is too long to be guessed at any rate.
     private final CallLimit wrongTokens = new CallLimit(20, 0.5, System.nanoTime());
     private final CallLimit changing = new CallLimit(50, 10, System.nanoTime());
 
@@ -86,10 +86,11 @@ public final class ApiAccess {
                                 + " needs the token: send the header Authorization: Bearer TOKEN. It is "
                                 + token.map(ManagementToken::place).orElse("not there; set walroute.management.token"));
             }
-        } else if (wrongTokens.isUsedUp(System.nanoTime())) {
-            return refused(429, "too many wrong tokens came in. Try again in a few seconds");
         } else if (!isToken(call.authorization())) {
-            wrongTokens.take(System.nanoTime());
+            // Only now: whoever has the right one must not be locked out by somebody who hasn't.
+            if (!wrongTokens.take(System.nanoTime())) {
+                return refused(429, "too many wrong tokens came in. Try again in a few seconds");
+            }
             return refused(
                     401,
                     "the token is not the one of this service, which is "

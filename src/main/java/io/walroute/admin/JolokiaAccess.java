@@ -21,10 +21,6 @@ final class JolokiaAccess {
             "dumpRoutesStatsAsXml",
             "dumpRouteAsXml",
             "dumpRouteStatsAsXml",
-            "dumpAllTracedMessagesAsXml",
-            "dumpTracedMessagesAsXml",
-            "dumpAllTracedMessagesAsJSon",
-            "dumpTracedMessagesAsJSon",
             "browse",
             "details",
             "get");

@@ -17,7 +17,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Spares changes, and Redis, attempts that can't succeed: opens when half of the last twenty failed for a reason that lies
- * with the server, and lets three through a second later to see whether it is back.
+ * with the server, and tries it out with a write of its own each second until it is back.
  *
  * <p>What concerns one key only (another type in its place) never opens it. Any thread; never blocks.
  */
@@ -30,6 +30,7 @@ final class CacheCircuit implements AutoCloseable {
     private static final String NAME = "row-cache";
 
     private final String server;
+    private final Supplier<CompletableFuture<?>> trial;
     private final MeterRegistry registry;
     private final CircuitBreaker breaker;
     private final Gauge open;
@@ -37,8 +38,10 @@ final class CacheCircuit implements AutoCloseable {
     private final Counter refused;
     private volatile String lastFailure = "";
 
-    CacheCircuit(String server, MeterRegistry registry) {
+    /** @param trial writes something of no meaning */
+    CacheCircuit(String server, Supplier<CompletableFuture<?>> trial, MeterRegistry registry) {
         this.server = server;
+        this.trial = trial;
         this.registry = registry;
         breaker = CircuitBreaker.of(
                 NAME,
@@ -47,7 +50,7 @@ final class CacheCircuit implements AutoCloseable {
                         .minimumNumberOfCalls(10)
                         .failureRateThreshold(50)
                         .waitDurationInOpenState(WAIT)
-                        // Not at the next call: whoever waits for the cache to be back would never make one.
+                        // Not at the next call: while all changes are parked there may be none.
                         .automaticTransitionFromOpenToHalfOpenEnabled(true)
                         .permittedNumberOfCallsInHalfOpenState(3)
                         .build());
@@ -63,6 +66,7 @@ final class CacheCircuit implements AutoCloseable {
                     opened.increment();
                     LOG.warn("row-cache circuit open: changes are parked, tried again every second. {}", lastFailure);
                 }
+                case OPEN_TO_HALF_OPEN -> tryOut();
                 case HALF_OPEN_TO_OPEN -> LOG.debug("row-cache circuit stays open: {}", lastFailure);
                 case HALF_OPEN_TO_CLOSED -> LOG.info("row-cache circuit closed: Redis at {} takes changes", server);
                 default -> {}
@@ -96,6 +100,17 @@ final class CacheCircuit implements AutoCloseable {
         return answer.whenComplete((done, failure) -> record(System.nanoTime() - start, failure));
     }
 
+    /** Until enough is known: changes may be all parked, and then nobody else would find out. */
+    private void tryOut() {
+        if (breaker.getState() == CircuitBreaker.State.HALF_OPEN) {
+            call(() -> trial.get().thenApply(written -> true)).whenComplete((done, failure) -> {
+                if (!(failure instanceof RowCacheUnavailableException)) { // else changes do it already
+                    tryOut();
+                }
+            });
+        }
+    }
+
     private void record(long nanos, Throwable failure) {
         Throwable cause = failure instanceof CompletionException ? failure.getCause() : failure;
         if (cause instanceof RowCacheException known && known.concern() == Concern.SERVER) {
@@ -106,8 +121,9 @@ final class CacheCircuit implements AutoCloseable {
         }
     }
 
+    /** Half open is not well yet: it would look so for a moment of each second of an outage. */
     private boolean isOpen() {
-        return breaker.getState() == CircuitBreaker.State.OPEN;
+        return breaker.getState() != CircuitBreaker.State.CLOSED;
     }
 
     /** Why changes are parked without an attempt, in one line; empty if they aren't. */

@@ -46,6 +46,11 @@ public record CacheSettings(
 
     /** The server's name must be the certificate's in any case. */
     SslOptions ssl() {
+        return ssl(caFile);
+    }
+
+    /** @param caFile the authorities whose certificates are trusted; null for those that Java trusts */
+    public static SslOptions ssl(Path caFile) {
         var ssl = SslOptions.builder().jdkSslProvider();
         return (caFile == null ? ssl : ssl.trustManager(caFile.toFile())).build();
     }

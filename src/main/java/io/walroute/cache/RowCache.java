@@ -29,6 +29,8 @@ import java.util.concurrent.Executor;
  * <p>Any thread; nothing blocks but the row source, which runs on an executor of its own.
  */
 final class RowCache {
+    private static final byte[] TRIAL = bytes("_walroute:trial");
+    private static final int TRIAL_SECONDS = 10;
     private static final byte[] VERSIONS = bytes("_walroute:versions");
     private static final byte[] TRUNCATIONS = bytes("_walroute:truncations");
     private static final byte[] INDEX = bytes("_walroute:index");
@@ -116,6 +118,11 @@ final class RowCache {
                         ? new Version(version.epoch(), version.lsn(), version.position() - 1)
                         : new Version(version.epoch(), new Lsn(version.lsn().value() - 1), Integer.MAX_VALUE))
                 .toText());
+    }
+
+    /** Writes something of no meaning, to see whether Redis takes changes: answering questions proves nothing. */
+    CompletableFuture<?> tryOut() {
+        return redis.send(commands -> commands.setex(TRIAL, TRIAL_SECONDS, NONE)).thenAccept(written -> redis.changeMade());
     }
 
     /**

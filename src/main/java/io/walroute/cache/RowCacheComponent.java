@@ -100,9 +100,9 @@ public class RowCacheComponent extends DefaultComponent {
         rowReaders = executors.newFixedThreadPool(this, "row-cache-rows", 2);
         marker = new CacheMarker(settings.server(), identity);
         meters = new CacheMeters(meterRegistry());
-        circuit = new CacheCircuit(settings.server(), meterRegistry());
         redis = new RedisPipeline(settings, answers, this::greet);
         cache = new RowCache(redis, rowSource, rowReaders);
+        circuit = new CacheCircuit(settings.server(), cache::tryOut, meterRegistry());
         redis.start();
         looks = executors.newSingleThreadScheduledExecutor(this, "row-cache-marker");
         looks.scheduleWithFixedDelay(() -> marker.look(redis), LOOK_SECONDS, LOOK_SECONDS, TimeUnit.SECONDS);

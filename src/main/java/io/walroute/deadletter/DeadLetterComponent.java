@@ -7,6 +7,7 @@ import io.walroute.change.Redactions;
 import io.walroute.deadletter.DeadLetter.State;
 import io.walroute.store.Store;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -28,6 +29,7 @@ import org.slf4j.LoggerFactory;
  * Camel's registry, and binds them there for the lanes, which ask them what is parked.
  */
 public final class DeadLetterComponent extends DefaultComponent {
+    private static final Duration PARKED_FOR_LONG = Duration.ofMinutes(1);
     private static final Logger LOG = LoggerFactory.getLogger(DeadLetterComponent.class);
     private static final String NAME_IN_REGISTRY = "walroute-dead-letters";
     private static final int COUNT_SECONDS = 10;
@@ -45,6 +47,8 @@ public final class DeadLetterComponent extends DefaultComponent {
     private FailureCounts failureCounts;
     private ScheduledExecutorService timer;
     private volatile List<DeadLetters.Count> standing = List.of();
+    /** Since when a sink has had parked changes without a break, in nano time. */
+    private final Map<String, Long> parkedSince = new ConcurrentHashMap<>();
 
     public DeadLetterComponent() {}
 
@@ -141,6 +145,7 @@ public final class DeadLetterComponent extends DefaultComponent {
     private void count() {
         try {
             standing = letters.counts();
+            noteParked(standing);
             meters.standing(standing);
         } catch (SQLException | RuntimeException e) {
             LOG.debug("The dead letters could not be counted", e);
@@ -169,7 +174,7 @@ public final class DeadLetterComponent extends DefaultComponent {
         List<DeadLetters.Count> dead =
                 standing.stream().filter(count -> count.state() == State.DEAD).toList();
         if (dead.isEmpty()) {
-            return Optional.empty();
+            return parkedForLong();
         }
         long all = dead.stream().mapToLong(DeadLetters.Count::letters).sum();
         return Optional.of(
@@ -178,6 +183,29 @@ public final class DeadLetterComponent extends DefaultComponent {
                                 .map(count -> count.sink() + " " + count.letters())
                                 .collect(Collectors.joining(", "))
                         + "): no further attempt is made. See: walroute dead-letters list --state dead, then redrive or discard");
+    }
+
+    private void noteParked(List<DeadLetters.Count> counts) {
+        Set<String> parked = counts.stream()
+                .filter(count -> count.state() == State.PARKED && count.letters() > 0)
+                .map(DeadLetters.Count::sink)
+                .collect(Collectors.toSet());
+        parkedSince.keySet().retainAll(parked);
+        parked.forEach(sink -> parkedSince.putIfAbsent(sink, System.nanoTime()));
+    }
+
+    /** Of whatever sink: not each has a circuit, or somebody who asks it how it is. */
+    private Optional<String> parkedForLong() {
+        long now = System.nanoTime();
+        String sinks = standing.stream()
+                .filter(count -> count.state() == State.PARKED)
+                .filter(count -> now - parkedSince.getOrDefault(count.sink(), now) > PARKED_FOR_LONG.toNanos())
+                .map(count -> count.sink() + " " + count.letters())
+                .collect(Collectors.joining(", "));
+        return sinks.isEmpty()
+                ? Optional.empty()
+                : Optional.of("changes have been parked for more than a minute (" + sinks
+                        + "). See: walroute dead-letters list");
     }
 
     /** How many there are of each sink in each state, as counted last. */

@@ -3,6 +3,7 @@ package io.walroute.distribution;
 import io.lettuce.core.ClientOptions;
 import io.lettuce.core.RedisURI;
 import io.lettuce.core.SocketOptions;
+import io.lettuce.core.SslOptions;
 import java.time.Duration;
 import org.springframework.data.redis.connection.lettuce.LettuceClientConfiguration;
 import org.springframework.data.redis.connection.lettuce.LettuceConnectionFactory;
@@ -19,14 +20,18 @@ public final class RedisServer implements AutoCloseable {
     private final LettuceConnectionFactory connections;
     private final StringRedisTemplate template;
 
-    /** @throws IllegalArgumentException if the URL can't be used */
-    public RedisServer(String url) {
+    /**
+     * @param ssl whom a {@code rediss://} server may show a certificate of
+     * @throws IllegalArgumentException if the URL can't be used
+     */
+    public RedisServer(String url, SslOptions ssl) {
         uri = RedisURI.create(url);
         var client = LettuceClientConfiguration.builder()
                 .commandTimeout(TIMEOUT)
                 .shutdownTimeout(Duration.ZERO)
                 .clientOptions(ClientOptions.builder()
                         .disconnectedBehavior(ClientOptions.DisconnectedBehavior.REJECT_COMMANDS)
+                        .sslOptions(ssl)
                         .socketOptions(
                                 SocketOptions.builder().connectTimeout(TIMEOUT).build())
                         .build());

@@ -1,5 +1,6 @@
 package io.walroute.service;
 
+import io.lettuce.core.SslOptions;
 import io.walroute.change.ChangeEvent;
 import io.walroute.distribution.Distribution;
 import io.walroute.distribution.RabbitServer;
@@ -32,8 +33,12 @@ final class DistributionSinks implements AutoCloseable {
     private RedisServer redis;
     private RabbitServer rabbit;
 
-    /** Connects to nothing: that happens with the first change. */
-    DistributionSinks(DistributionSettings settings) {
+    /**
+     * Connects to nothing: that happens with the first change.
+     *
+     * @param redisSsl of a {@code rediss://} server, as for the cache
+     */
+    DistributionSinks(DistributionSettings settings, SslOptions redisSsl) {
         this.settings = settings;
         want(Distribution.PG_NOTIFY, settings.pgNotify());
         want(Distribution.REDIS_STREAM, settings.redisStream());
@@ -45,7 +50,7 @@ final class DistributionSinks implements AutoCloseable {
                     settings.redisUrl(),
                     "redis-url",
                     "walroute.distribute.redis-stream.tables and .redis-pubsub.tables",
-                    RedisServer::new,
+                    url -> new RedisServer(url, redisSsl),
                     problems);
         }
         if (isOn(Distribution.RABBITMQ)) {

@@ -307,7 +307,7 @@ public final class Service implements AutoCloseable {
     }
 
     private void bindDistribution() {
-        distribution = new DistributionSinks(settings.distribution());
+        distribution = new DistributionSinks(settings.distribution(), CacheSettings.ssl(cacheCaFile()));
         distribution.bind(main);
         List<String> without = DistributionSinks.NAMES.stream()
                 .filter(sink -> !distribution.isOn(sink))
@@ -732,8 +732,8 @@ public final class Service implements AutoCloseable {
                 () -> sink(
                         "dead-letters",
                         deadLetters.problem(),
-                        "walroute dead-letters list --state dead",
-                        "nothing is dead"));
+                        "walroute dead-letters list",
+                        "nothing is dead, nor parked for long"));
         main.bind("health", health); // where Camel finds it, for JMX
     }
 
