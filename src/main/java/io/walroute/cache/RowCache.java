@@ -122,7 +122,8 @@ final class RowCache {
 
     /** Writes something of no meaning, to see whether Redis takes changes: answering questions proves nothing. */
     CompletableFuture<?> tryOut() {
-        return redis.send(commands -> commands.setex(TRIAL, TRIAL_SECONDS, NONE)).thenAccept(written -> redis.changeMade());
+        return redis.send(commands -> commands.setex(TRIAL, TRIAL_SECONDS, NONE))
+                .thenAccept(written -> redis.changeMade());
     }
 
     /**

@@ -145,8 +145,8 @@ final class Housekeeping implements AutoCloseable {
             while (rows.next()) {
                 // An event's id begins with its epoch.
                 String id = rows.getString(2);
-                var each = new Version(
-                        Long.parseLong(id.substring(0, id.indexOf('-'))), Lsn.parse(rows.getString(1)), 0);
+                var each =
+                        new Version(Long.parseLong(id.substring(0, id.indexOf('-'))), Lsn.parse(rows.getString(1)), 0);
                 oldest = oldest == null || each.compareTo(oldest) < 0 ? each : oldest;
             }
             return oldest;

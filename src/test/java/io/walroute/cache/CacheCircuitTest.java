@@ -94,16 +94,24 @@ class CacheCircuitTest {
     }
 
     @Test
-    void tries_a_few_after_a_while_and_stays_open_as_long_as_they_fail() {
+    void tries_redis_out_by_itself_after_a_while_and_stays_open_as_long_as_it_refuses() {
         open();
         int attempts = redis.scripts();
-        await().pollInterval(Duration.ofMillis(20)).until(() -> {
-            send();
-            return redis.scripts() == attempts + 3;
-        });
+        await().until(() -> redis.trials() >= 3);
         assertThat(send()).isInstanceOf(RowCacheUnavailableException.class);
-        assertThat(redis.scripts()).isEqualTo(attempts + 3);
+        await().until(() -> redis.trials() >= 6);
+        assertThat(redis.scripts()).as("no change of a row was risked").isEqualTo(attempts);
         assertThat(meter("open")).isEqualTo(1);
+    }
+
+    @Test
+    void is_closed_without_any_change_once_the_server_takes_them_again() {
+        open();
+        int attempts = redis.scripts();
+        redis.toScript = call -> ":1\r\n";
+        await().until(() -> meter("open") == 0);
+        assertThat(redis.scripts()).isEqualTo(attempts);
+        assertThat(component.problem()).isEmpty();
     }
 
     @Test

@@ -22,6 +22,7 @@ final class FakeRedis implements AutoCloseable {
     private final ServerSocket listener;
     private final List<Socket> clients = new CopyOnWriteArrayList<>();
     private final AtomicInteger scripts = new AtomicInteger();
+    private final AtomicInteger trials = new AtomicInteger();
 
     /** The reply to a script's call, as it goes over the wire; null: none, and the connection ends. */
     volatile Function<List<String>, String> toScript = call -> ":1\r\n";
@@ -74,6 +75,11 @@ final class FakeRedis implements AutoCloseable {
         return clients.size();
     }
 
+    /** How many writes of no meaning came. */
+    int trials() {
+        return trials.get();
+    }
+
     /** How many script calls came. */
     int scripts() {
         return scripts.get();
@@ -105,6 +111,11 @@ final class FakeRedis implements AutoCloseable {
             case "EVALSHA", "EVAL" -> {
                 scripts.incrementAndGet();
                 yield toScript.apply(command);
+            }
+            case "SETEX" -> {
+                trials.incrementAndGet();
+                String reply = toScript.apply(command);
+                yield reply.startsWith("-") ? reply : "+OK\r\n";
             }
             default -> "+OK\r\n";
         };

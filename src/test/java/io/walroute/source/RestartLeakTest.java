@@ -42,8 +42,8 @@ class RestartLeakTest {
         Map<String, Long> after = settled(before);
         // Fewer is no leak: what an earlier test of this JVM left may end meanwhile.
         assertThat(after)
-                .allSatisfy((what, count) ->
-                        assertThat(count).as(what).isLessThanOrEqualTo(before.getOrDefault(what, 0L)));
+                .allSatisfy(
+                        (what, count) -> assertThat(count).as(what).isLessThanOrEqualTo(before.getOrDefault(what, 0L)));
         assertThat(rig.consumer().status().restarts()).isEqualTo(6);
     }
 
