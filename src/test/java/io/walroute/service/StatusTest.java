@@ -161,6 +161,12 @@ class StatusTest {
                     .isEqualTo(service.path("wal").path("measured_seconds"));
             assertThat(status.path("lag").path("seconds").isNumber()).isTrue();
         });
+        assertThat(texts(json().path("warnings")))
+                .as("a cache that nobody filled")
+                .singleElement()
+                .asString()
+                .startsWith("cache: ")
+                .endsWith("Run: walroute backfill");
         JsonNode service = json().path("service");
         assertThat(names(service))
                 .containsExactly(
@@ -189,6 +195,8 @@ class StatusTest {
                         "WAL budget    ",
                         "Service       UP, up for ")
                 .contains("SINK", "REPLICA IDENTITY", "Slot and publication are sound.")
+                .contains("Warning: cache: ")
+                .doesNotContain("\n\n\n")
                 .doesNotContain("\u001b");
 
         rig.environment.put("REPLICATION_SLOT", "another_slot");
