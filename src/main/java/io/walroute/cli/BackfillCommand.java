@@ -227,7 +227,7 @@ final class BackfillCommand implements Callable<Integer> {
                 line.put(column, each.hasNonNull(column) ? each.path(column).asText() : null);
             }
             line.put("done", Math.round(share(each) * 100) + " %");
-            line.put("asked", each.path("asked_at").asText());
+            line.put("asked", TextTable.time(each.path("asked_at").asText()));
             line.put("by", each.path("by").asText());
             line.put(
                     "problem",

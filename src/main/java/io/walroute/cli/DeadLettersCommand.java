@@ -5,11 +5,8 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.PrintStream;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.ZoneOffset;
-import java.time.format.DateTimeFormatter;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -25,8 +22,6 @@ import picocli.CommandLine.Spec;
         description = "Shows and mends changes that could not be delivered and were parked.",
         footer = {"", "Example: walroute dead-letters list"})
 final class DeadLettersCommand implements Runnable {
-    private static final DateTimeFormatter TIME =
-            DateTimeFormatter.ofPattern("yyyy-MM-dd HH:mm:ss'Z'", Locale.ROOT).withZone(ZoneOffset.UTC);
 
     @Spec
     private CommandSpec spec;
@@ -186,8 +181,8 @@ final class DeadLettersCommand implements Runnable {
                     time(attempt.path("at").asText()),
                     TextTable.oneLine(
                             attempt.has("status")
-                                    ? "answered " + attempt.path("status").asText() + ": "
-                                            + attempt.path("answer").asText()
+                                    ? "answered " + attempt.path("status").asText()
+                                            + after(": ", attempt.path("answer").asText())
                                     : attempt.path("cause").asText()));
             title = "";
         }
@@ -201,8 +196,12 @@ final class DeadLettersCommand implements Runnable {
         return key instanceof JsonNode node && node.isNull() || key == null ? "" : key.toString();
     }
 
+    private static String after(String before, String text) {
+        return text.isBlank() ? "" : before + text;
+    }
+
     private static String time(Object iso) {
-        return iso == null ? null : TIME.format(Instant.parse(iso.toString()));
+        return iso == null ? null : TextTable.time(iso.toString());
     }
 
     static String when(Object iso, Instant now) {

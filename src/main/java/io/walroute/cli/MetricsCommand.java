@@ -6,6 +6,7 @@ import java.io.PrintStream;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -95,9 +96,11 @@ final class MetricsCommand implements Callable<Integer> {
             out.println(report + "  " + Instant.now().toString().substring(0, 19) + "Z");
         }
         if (answer.isObject()) {
+            var shown = new HashSet<String>();
             answer.properties().forEach(each -> {
                 String name = each.getKey();
-                out.printf("%-24s %s%n", name(name), value(name, each.getValue()));
+                String title = shown.add(name(name)) ? name(name) : name(name) + kind(name);
+                out.printf("%-24s %s%n", title, value(name, each.getValue()));
             });
         } else if (answer.isEmpty()) {
             out.println(report.equals("errors") ? "Nothing went wrong." : "Nothing was measured yet.");
@@ -124,6 +127,11 @@ final class MetricsCommand implements Callable<Integer> {
     /** The unit moves from the name into the value where that is turned into one for people. */
     private static String name(String member) {
         return member.replaceFirst("_(bytes|seconds)$", "").replace('_', ' ');
+    }
+
+    /** Tells two members apart that differ in nothing but their unit. */
+    private static String kind(String member) {
+        return member.endsWith("_bytes") ? " (size)" : member.endsWith("_seconds") ? " (time)" : "";
     }
 
     private static String value(String name, JsonNode value) {

@@ -3,6 +3,7 @@ package io.walroute.cli;
 import java.io.PrintStream;
 import java.time.Duration;
 import java.util.Locale;
+import java.util.function.LongSupplier;
 
 /**
  * How far something has come: on a terminal one line that is written over, with a bar and the time that is left; into a file or a
@@ -14,15 +15,23 @@ final class ProgressLine {
 
     private final PrintStream out;
     private final boolean terminal;
-    private final long begun = System.nanoTime();
-    private long lastPlain = begun;
+    private final LongSupplier nanoTime;
+    private long lastPlain;
+    // The first call: what was done before it, as starting servers, says nothing of the speed.
+    private long begun;
     private double firstShare = -1;
     private boolean open;
 
     /** @param terminal whether {@code out} is one */
     ProgressLine(PrintStream out, boolean terminal) {
+        this(out, terminal, System::nanoTime);
+    }
+
+    ProgressLine(PrintStream out, boolean terminal, LongSupplier nanoTime) {
         this.out = out;
         this.terminal = terminal;
+        this.nanoTime = nanoTime;
+        lastPlain = nanoTime.getAsLong();
     }
 
     /** @param share from 0 to 1, negative where nobody knows; what lay behind at the first call isn't counted into the speed */
@@ -34,14 +43,15 @@ final class ProgressLine {
         double done = Math.max(0, Math.min(1, share));
         if (firstShare < 0) {
             firstShare = done;
+            begun = nanoTime.getAsLong();
         }
-        String line = String.format(Locale.ROOT, "%3.0f %%  %s%s", done * 100, what, left(done, System.nanoTime()));
+        String line = String.format(Locale.ROOT, "%3.0f %%  %s%s", done * 100, what, left(done, nanoTime.getAsLong()));
         int filled = (int) Math.round(done * WIDTH);
         print("[" + "#".repeat(filled) + "-".repeat(WIDTH - filled) + "] " + line, line.strip());
     }
 
     private void print(String onTerminal, String plain) {
-        long now = System.nanoTime();
+        long now = nanoTime.getAsLong();
         if (terminal) {
             out.print("\r" + onTerminal + "\u001b[K");
             out.flush();

@@ -25,6 +25,7 @@ import picocli.CommandLine.Option;
             "         walroute replay --since 2026-01-31T12:00:00Z --rate 2000"
         })
 final class ReplayCommand implements Callable<Integer> {
+    private static final String WRITE_BACKS = "write-backs";
     private static final long LOOK_EVERY_MS = 300;
 
     private final Session session;
@@ -168,8 +169,12 @@ final class ReplayCommand implements Callable<Integer> {
                 .fields()
                 .forEachRemaining(count -> session.out()
                         .printf(
-                                "  %-16s %,d%n",
-                                count.getKey(), count.getValue().asLong()));
+                                "  %-16s %,d%s%n",
+                                count.getKey(),
+                                count.getValue().asLong(),
+                                route == null && count.getKey().equals(WRITE_BACKS)
+                                        ? " (left out without --route " + WRITE_BACKS + ")"
+                                        : ""));
         return 0;
     }
 
@@ -189,7 +194,7 @@ final class ReplayCommand implements Callable<Integer> {
                 line.put(column, replay.hasNonNull(column) ? replay.path(column).asText() : null);
             }
             line.put("done", Math.round(share(replay) * 100) + " %");
-            line.put("started", replay.path("started_at").asText());
+            line.put("started", TextTable.time(replay.path("started_at").asText()));
             line.put("by", replay.path("by").asText());
             lines.add(line);
         }

@@ -183,7 +183,7 @@ final class SkipCommand implements Callable<Integer> {
                         java.util.Locale.ROOT,
                         "Transaction %d, committed at %s (%s), %,d changes:%n",
                         transaction.xid(),
-                        transaction.committedAt(),
+                        TextTable.time(transaction.committedAt().toString()),
                         transaction.commit(),
                         transaction.changes());
         List<Map<String, Object>> rows = new ArrayList<>();
@@ -231,7 +231,8 @@ final class SkipCommand implements Callable<Integer> {
             Map<String, Object> row = new LinkedHashMap<>();
             for (String column :
                     List.of("id", "state", "xid", "commit_lsn", "changes", "passed", "by", "at", "reason")) {
-                row.put(column.replace('_', ' '), skip.get(column));
+                Object value = skip.get(column);
+                row.put(column.replace('_', ' '), column.equals("at") ? TextTable.time(value.toString()) : value);
             }
             rows.add(row);
         }

@@ -57,7 +57,7 @@ final class StatusDocument {
         map.put("database", settings.databaseUrl().toString());
         map.put("sound", isSound());
         map.put("problems", problems());
-        map.put("warnings", status.warnings());
+        map.put("warnings", warnings());
         map.put("server", server());
         map.put("slot", slot());
         Map<String, Object> figures = figures();
@@ -81,6 +81,20 @@ final class StatusDocument {
         }
         problems.addAll(status.problems());
         return problems;
+    }
+
+    /** Of the service: what is well, but has a command that makes it better, as a cache that was emptied. */
+    private List<String> warnings() {
+        List<String> warnings = new ArrayList<>(status.warnings());
+        if (service.answer() != null) {
+            service.answer().path("checks").forEach(check -> {
+                if (check.path("status").asText().equals("UP") && check.hasNonNull("command")) {
+                    warnings.add(check.path("name").asText() + ": "
+                            + check.path("message").asText());
+                }
+            });
+        }
+        return warnings;
     }
 
     private Map<String, Object> server() {

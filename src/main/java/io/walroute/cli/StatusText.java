@@ -32,6 +32,8 @@ final class StatusText {
         publication();
         service();
         skips();
+        out.println();
+        sinks();
         tables();
         pins();
         lines("problems", "31", "Problem: ");
@@ -108,10 +110,14 @@ final class StatusText {
         if (budget.isNull()) {
             return;
         }
+        if (budget.path("retained_bytes").isNull()) {
+            row("WAL budget", "nothing is kept");
+            return;
+        }
         String limit = budget.path("limit_bytes").isNull()
                 ? "no limit: WAL is kept until the disk is full"
-                : bytes(budget.path("safe_wal_bytes")) + " more are safe (limit " + bytes(budget.path("limit_bytes"))
-                        + ")";
+                : Figures.bytes(Math.max(0, budget.path("safe_wal_bytes").asLong())) + " more are safe (limit "
+                        + bytes(budget.path("limit_bytes")) + ")";
         row("WAL budget", bytes(budget.path("retained_bytes")) + " kept, " + limit);
         if (budget.path("measured_seconds").isNumber()) {
             JsonNode left = budget.path("seconds_to_invalidation");
@@ -120,7 +126,9 @@ final class StatusText {
                     "WAL grows by " + bytes(budget.path("wal_bytes_per_second")) + "/s, what is kept by "
                             + bytes(budget.path("burn_bytes_per_second")) + "/s: "
                             + (left.isNumber()
-                                    ? colour("33", "invalidated in " + time(left))
+                                    ? left.asLong() > 0
+                                            ? "at that rate it is invalidated in " + colour("33", time(left))
+                                            : colour("31", "invalidated at the next checkpoint")
                                     : "not heading for invalidation"));
         }
     }
@@ -180,8 +188,10 @@ final class StatusText {
                 routes - stopped.size() + " started" + (stopped.isEmpty() ? "" : ", " + String.join(", ", stopped)));
         busy(service, "replays");
         busy(service, "backfills");
-        out.println();
-        table(service.path("sinks"), List.of("sink", "state", "circuit", "parked", "dead", "problem"));
+    }
+
+    private void sinks() {
+        table(status.path("service").path("sinks"), List.of("sink", "state", "circuit", "parked", "dead", "problem"));
     }
 
     private void busy(JsonNode service, String what) {
@@ -204,12 +214,11 @@ final class StatusText {
                                 + skip.path("commit_lsn").asText() + ", "
                                 + skip.path("changes").asText() + " changes, by "
                                 + skip.path("by").asText() + " at "
-                                + skip.path("at").asText() + ": "
+                                + TextTable.time(skip.path("at").asText()) + ": "
                                 + TextTable.oneLine(skip.path("reason").asText())));
     }
 
     private void tables() {
-        out.println();
         table(
                 status.path("tables"),
                 List.of("table", "published", "primary_key", "replica_identity", "wanted_replica_identity"));

@@ -1,6 +1,9 @@
 package io.walroute.cli;
 
 import java.io.PrintStream;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -8,8 +11,11 @@ import java.util.Map;
 
 /** Rows under their column names, for a terminal. */
 final class TextTable {
-    // What is longer is for --json.
+    // What is longer is for --json. The last column, mostly a cause or a reason, pushes no other one aside.
     private static final int MAX_WIDTH = 60;
+    private static final int MAX_LAST_WIDTH = 200;
+    private static final DateTimeFormatter TIME =
+            DateTimeFormatter.ofPattern("uuuu-MM-dd HH:mm:ssX").withZone(ZoneOffset.UTC);
 
     private TextTable() {}
 
@@ -20,15 +26,20 @@ final class TextTable {
         for (int i = 0; i < widths.length; i++) {
             widths[i] = columns.get(i).length();
             for (var row : rows) {
-                widths[i] = Math.max(widths[i], text(row.get(columns.get(i))).length());
+                widths[i] = Math.max(
+                        widths[i],
+                        text(row.get(columns.get(i)), maxWidth(columns, i)).length());
             }
         }
         var header = new ArrayList<String>();
         columns.forEach(column -> header.add(column.toUpperCase(Locale.ROOT)));
         out.println(line(header, widths));
         for (var row : rows) {
-            out.println(
-                    line(columns.stream().map(column -> text(row.get(column))).toList(), widths));
+            var cells = new ArrayList<String>();
+            for (int i = 0; i < widths.length; i++) {
+                cells.add(text(row.get(columns.get(i)), maxWidth(columns, i)));
+            }
+            out.println(line(cells, widths));
         }
     }
 
@@ -45,11 +56,20 @@ final class TextTable {
         return value.toString().replaceAll("[\\p{Cntrl}\\s]+", " ");
     }
 
-    private static String text(Object value) {
+    private static int maxWidth(List<String> columns, int column) {
+        return column == columns.size() - 1 ? MAX_LAST_WIDTH : MAX_WIDTH;
+    }
+
+    /** As people read it, to the second. @param iso null for none */
+    static String time(String iso) {
+        return iso == null ? null : TIME.format(Instant.parse(iso));
+    }
+
+    private static String text(Object value, int maxWidth) {
         if (value == null) {
             return "";
         }
         String text = oneLine(value);
-        return text.length() <= MAX_WIDTH ? text : text.substring(0, MAX_WIDTH - 1) + "…";
+        return text.length() <= maxWidth ? text : text.substring(0, maxWidth - 1) + "…";
     }
 }

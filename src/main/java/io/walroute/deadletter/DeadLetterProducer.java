@@ -76,7 +76,9 @@ final class DeadLetterProducer extends DefaultAsyncProducer {
                                 exchange.setProperty(ChangeProperties.PARKED, Boolean.TRUE);
                                 component.parked(sink, event, failure, isOfLane(exchange, sink));
                             }
-                            component.failureCounts().parked(sink, kind, failure, event.id(), redrive);
+                            component
+                                    .failureCounts()
+                                    .parked(sink, kind, failure, event.id(), redrive, dead && !redrive);
                             callback.done(false);
                         },
                         reason -> {

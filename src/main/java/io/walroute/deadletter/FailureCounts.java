@@ -56,13 +56,17 @@ final class FailureCounts {
         entry.note(error);
     }
 
-    void parked(String sink, String kind, Failure failure, String eventId, boolean redrive) {
+    /** @param dead at once, without any further attempt; whether a redriven one is, {@link #redriven} says */
+    void parked(String sink, String kind, Failure failure, String eventId, boolean redrive, boolean dead) {
         Entry entry = entry(sink, kind);
         if (failure.attempts() > 0) {
             entry.failures.increment();
         }
         entry.parked.incrementAndGet();
         entry.note(failure.cause());
+        if (dead) {
+            entry.dead.incrementAndGet();
+        }
         if (redrive) {
             parkedAgain.put(new Key(sink, eventId), kind);
         }

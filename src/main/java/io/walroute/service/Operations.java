@@ -11,6 +11,7 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import org.apache.camel.CamelContext;
 import org.apache.camel.Route;
 import org.apache.camel.ServiceStatus;
@@ -144,6 +145,17 @@ final class Operations {
         }
         ServiceStatus status = camel.getRouteController().getRouteStatus(route.getId());
         return status.isStopped() || status.isSuspended();
+    }
+
+    /** Those lanes that stand still, with the id of the route behind each. */
+    Map<String, String> pausedLanes() {
+        Map<String, String> paused = new TreeMap<>();
+        for (Route route : camel.getRoutes()) {
+            if (route.getEndpoint() instanceof LanesEndpoint lane && lanes.isPaused(lane.getName())) {
+                paused.put(lane.getName(), route.getId());
+            }
+        }
+        return paused;
     }
 
     private Map<String, Object> describe(Route route) {

@@ -631,6 +631,7 @@ public final class Service implements AutoCloseable {
     private ServiceStatus status() {
         return new ServiceStatus(settings, main.getCamelContext(), health, walWatch::figures, this::walStatus)
                 .sinks(off, this::circuits, deadLetters::standing, this::problemToShow)
+                .paused(operations == null ? Map.of() : operations.pausedLanes())
                 .with("gap", () -> guard.openGap())
                 .with("replays", () -> replays == null ? List.of() : running(replays.list(MOST_REPLAYS)))
                 .with("skips", skipping::shown);

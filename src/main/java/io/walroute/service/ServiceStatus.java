@@ -19,6 +19,8 @@ import org.apache.camel.Route;
 /** What the service adds to {@code walroute status}: GET {@code /api/status}. Made for each call; nothing is remembered. */
 final class ServiceStatus {
     private final Map<String, Object> map = new LinkedHashMap<>();
+    private final Map<String, Map<String, Object>> sinks = new TreeMap<>();
+    private final List<Map<String, Object>> routes;
 
     ServiceStatus(
             Settings settings,
@@ -34,7 +36,8 @@ final class ServiceStatus {
         map.put("uptime_seconds", camel.getUptime().toSeconds());
         map.put("source", source.get().map(ServiceStatus::source).orElse(null));
         map.put("wal", walFigures.get());
-        map.put("routes", routes(camel));
+        routes = routes(camel);
+        map.put("routes", routes);
         map.put("checks", report.toMap().get("checks"));
     }
 
@@ -47,7 +50,6 @@ final class ServiceStatus {
             Supplier<Map<String, String>> circuits,
             Supplier<List<DeadLetters.Count>> standing,
             Function<String, Optional<String>> problem) {
-        Map<String, Map<String, Object>> sinks = new TreeMap<>();
         List.of("cache", "notify", "hook").forEach(sink -> sinks.put(sink, sink(sink)));
         circuits.get()
                 .forEach((sink, state) ->
@@ -62,6 +64,24 @@ final class ServiceStatus {
                 sink.put("state", "off");
                 sink.put("problem", null);
             }
+        });
+        map.put("sinks", new ArrayList<>(sinks.values()));
+        return this;
+    }
+
+    /**
+     * What an operator let stand still says so, and how it goes on. After {@link #sinks}.
+     *
+     * @param lanes the paused ones, with the id of the route behind each
+     */
+    ServiceStatus paused(Map<String, String> lanes) {
+        routes.stream()
+                .filter(route -> lanes.containsValue(route.get("route")))
+                .forEach(route -> route.put("state", "paused"));
+        lanes.forEach((lane, route) -> {
+            Map<String, Object> sink = sinks.computeIfAbsent(lane, ServiceStatus::sink);
+            sink.put("state", "paused");
+            sink.put("problem", "paused by an operator. Go on: walroute resume " + route);
         });
         map.put("sinks", new ArrayList<>(sinks.values()));
         return this;

@@ -177,15 +177,18 @@ final class SlotGuard implements SlotCheck, AutoCloseable {
             }
             return obstacle;
         }
-        return goOn(noted.get(), state, findings);
+        return goOn(fresh, noted.get(), state, findings);
     }
 
-    private Optional<Obstacle> goOn(Continuity noted, SlotState state, List<Finding> findings) throws SQLException {
+    private Optional<Obstacle> goOn(Connection fresh, Continuity noted, SlotState state, List<Finding> findings)
+            throws SQLException {
         Optional<OpenGap> open = log.open();
         if (open.isPresent() && open.get().gap().reason().isLasting()) {
             return Optional.of(new Obstacle(false, open.get().gap().line()));
         }
-        Verdict verdict = ContinuityCheck.judge(noted, audited(noted), state, target);
+        // By another instance that streams, more may have been read since the state was.
+        Lsn audited = audited(noted);
+        Verdict verdict = ContinuityCheck.judge(noted, audited, state.withServerNow(fresh), target);
         if (verdict instanceof Gap gap) {
             report(gap);
             return Optional.of(new Obstacle(false, gap.line()));
@@ -339,7 +342,7 @@ final class SlotGuard implements SlotCheck, AutoCloseable {
         if (state.server().standby()) {
             return;
         }
-        Verdict verdict = judgeNow(state);
+        Verdict verdict = judgeNow(state, connection.get());
         if (verdict instanceof Gap gap) {
             if (isCurrent(ofStream)) {
                 report(gap);
@@ -353,16 +356,17 @@ final class SlotGuard implements SlotCheck, AutoCloseable {
     }
 
     /** By what is known now, which is never behind a slot that was looked at before; or by what another instance noted. */
-    private Verdict judgeNow(SlotState state) throws SQLException {
+    private Verdict judgeNow(SlotState before, Connection connection) throws SQLException {
         Continuity now;
         synchronized (lock) {
             now = known;
         }
+        SlotState state = before.withServerNow(connection);
         Verdict verdict = ContinuityCheck.judge(now, Lsn.ZERO, state, target);
         if (verdict instanceof Gap) {
             Optional<Continuity> noted = log.continuity();
             if (noted.isPresent() && noted.get().position().compareTo(now.position()) > 0) {
-                return ContinuityCheck.judge(noted.get(), Lsn.ZERO, state, target);
+                return ContinuityCheck.judge(noted.get(), Lsn.ZERO, before.withServerNow(connection), target);
             }
         }
         return verdict;

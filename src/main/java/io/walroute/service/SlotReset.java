@@ -135,16 +135,17 @@ final class SlotReset implements AutoCloseable {
         if (dryRun) {
             return result(gap.from(), to, gap);
         }
-        log.open(gap);
+        boolean active = slot.isPresent() && slot.get().active();
+        if (active && !force) {
+            throw new Failure(
+                    Failure.FAILED,
+                    "The replication slot " + target.slot() + " is in use by process "
+                            + slot.get().activePid()
+                            + ". Stop what reads it, or: walroute reset --accept-gap --force");
+        }
+        log.open(gap); // only now: from here on a service that shares the store lets go of the slot
         OpenGap open = log.open().orElseThrow();
-        if (slot.isPresent() && slot.get().active()) {
-            if (!force) {
-                throw new Failure(
-                        Failure.FAILED,
-                        "The replication slot " + target.slot() + " is in use by process "
-                                + slot.get().activePid()
-                                + ". Stop what reads it, or: walroute reset --accept-gap --force");
-            }
+        if (active) {
             takeSlot();
         }
         if (usable) {
@@ -173,7 +174,7 @@ final class SlotReset implements AutoCloseable {
                 .filter(last -> now.epochs().at(last.lsn()) == last.epoch())
                 .map(last -> last.lsn())
                 .orElse(Lsn.ZERO);
-        return ContinuityCheck.judge(now, audited, state, target) instanceof Gap gap
+        return ContinuityCheck.judge(now, audited, state.withServerNow(connection), target) instanceof Gap gap
                 ? Optional.of(gap)
                 : Optional.empty();
     }

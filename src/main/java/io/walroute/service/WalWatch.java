@@ -48,6 +48,7 @@ final class WalWatch implements AutoCloseable {
     private static final double SMALLEST_SHARE = 0.1;
 
     private static final double SWING = 0.5;
+    private static final Duration RECONNECTION = Duration.ofSeconds(10);
 
     private final ReplicationTarget target;
     private final Duration warnBefore;
@@ -150,7 +151,7 @@ final class WalWatch implements AutoCloseable {
         Optional<Duration> left = now.left();
         Long limit = now.limits().maxSlotWalKeepBytes();
         // A slot that keeps up swings: what it keeps grows until the server lets go of it all at once.
-        boolean swings = now.bySize() && leaves(safe, limit, SWING);
+        boolean swings = now.bySize() && leaves(safe, limit, SWING) && !isLeftAlone(now);
         boolean soon = left.isPresent() && !swings && left.get().compareTo(warnBefore) < 0;
         boolean little = safe != null && limit != null && !leaves(safe, limit, SMALLEST_SHARE);
         // 'unreserved': the next checkpoint takes it away, unless it moves on before.
@@ -167,6 +168,14 @@ final class WalWatch implements AutoCloseable {
                         + (safe == null ? "" : ", " + Figures.bytes(Math.max(0, safe)) + " more are safe")
                         + (limit == null ? "" : " (max_slot_wal_keep_size " + Figures.bytes(limit) + ")")
                         + ". Let the service catch up (walroute status shows what holds it), or raise max_slot_wal_keep_size");
+    }
+
+    /** Nobody reads it, as behind a paused source: then nothing is let go of. A reconnection takes less. */
+    private static boolean isLeftAlone(Seen now) {
+        Instant since = now.slot().inactiveSince();
+        return !now.slot().active()
+                && since != null
+                && Duration.between(since, now.at()).compareTo(RECONNECTION) > 0;
     }
 
     private static boolean leaves(Long safe, Long limit, double share) {

@@ -29,7 +29,8 @@ public final class ContinuityCheck {
 
     /**
      * @param audited the last audited change of the known stream, which may lie past what was confirmed
-     * @param now read after {@code known}'s position was last moved, or the slot has moved on meanwhile
+     * @param now its slot read before {@code known}, or it has moved on meanwhile; its server read after both others, or
+     *     they have ({@link SlotState#withServerNow})
      */
     public static Verdict judge(Continuity known, Lsn audited, SlotState now, ReplicationTarget target) {
         // A change's LSN is where it begins: a WAL that ends just there doesn't hold it.

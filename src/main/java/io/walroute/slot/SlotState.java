@@ -26,4 +26,12 @@ public record SlotState(ServerInfo server, String database, SlotInfo slot, Timel
                 slot,
                 promoted ? TimelineHistory.read(target, server.timeline()) : TimelineHistory.NONE);
     }
+
+    /**
+     * The same slot, and the server as it is now: what was read from it meanwhile, by whomever, can't lie past its WAL.
+     */
+    public SlotState withServerNow(Connection connection) throws SQLException {
+        ServerInfo now = ServerInfo.read(connection);
+        return now.timeline() == server.timeline() ? new SlotState(now, database, slot, history) : this;
+    }
 }

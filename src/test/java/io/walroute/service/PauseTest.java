@@ -68,9 +68,16 @@ class PauseTest {
         JsonNode routes = ServiceRig.JSON.readTree(rig.management("/api/routes").body());
         assertThat(routes.toString()).contains("{\"route\":\"hook\",\"state\":\"Paused\",\"may_be_paused\":true");
 
+        assertThat(walroute("status")).isZero();
+        assertThat(out())
+                .containsPattern("Routes +\\d+ started, hook paused")
+                .containsPattern("hook +paused .*Go on: walroute resume hook");
+
         assertThat(walroute("resume", "hook")).isZero();
         assertThat(out()).isEqualToIgnoringNewLines("Route hook is started.");
         await().atMost(Duration.ofSeconds(20)).until(() -> delivered("hook") == 20);
+        assertThat(walroute("status")).isZero();
+        assertThat(out()).doesNotContain("paused");
         assertThat(walroute("pause", "listings")).isEqualTo(1);
         assertThat(rig.cli.err()).contains("Pause one of these: ").hasLineCount(1);
         assertThat(walroute("pause", "hoook")).isEqualTo(1);

@@ -61,6 +61,13 @@ class PoisonTest {
                             assertThat(letter.cause()).isEqualTo("poison");
                             assertThat(letter.route()).isEqualTo("sales");
                         });
+                assertThat(rig.cli.run("metrics", "errors", "--json")).isZero();
+                assertThat(ServiceRig.JSON
+                                .readTree(rig.cli.out())
+                                .get(0)
+                                .path("dead")
+                                .asInt())
+                        .isEqualTo(10);
                 rig.stop();
                 Files.writeString(routes.resolve("sales.camel.yaml"), ROUTE.replace("666", "667"));
                 rig.startReloading(routes);

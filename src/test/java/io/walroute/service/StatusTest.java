@@ -11,6 +11,7 @@ import java.net.http.HttpResponse;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayNameGeneration;
@@ -161,6 +162,12 @@ class StatusTest {
                     .isEqualTo(service.path("wal").path("measured_seconds"));
             assertThat(status.path("lag").path("seconds").isNumber()).isTrue();
         });
+        assertThat(texts(json().path("warnings")))
+                .as("a cache that nobody filled")
+                .singleElement()
+                .asString()
+                .startsWith("cache: ")
+                .endsWith("Run: walroute backfill");
         JsonNode service = json().path("service");
         assertThat(names(service))
                 .containsExactly(
@@ -189,10 +196,35 @@ class StatusTest {
                         "WAL budget    ",
                         "Service       UP, up for ")
                 .contains("SINK", "REPLICA IDENTITY", "Slot and publication are sound.")
+                .contains("Warning: cache: ")
+                .doesNotContain("\n\n\n")
                 .doesNotContain("\u001b");
 
         rig.environment.put("REPLICATION_SLOT", "another_slot");
         assertThat(status(1).path("service").path("why_not").asText()).contains("follows slot " + rig.slot);
+    }
+
+    @Test
+    void accepting_a_gap_finds_none_beside_a_service_that_streams_a_busy_database() throws Exception {
+        rig.startReady();
+        var busy = new AtomicBoolean(true);
+        Thread writer = new Thread(() -> {
+            while (busy.get()) {
+                rig.db.execute("INSERT INTO listings(status) VALUES ('busy')");
+            }
+        });
+        writer.start();
+        try {
+            for (int i = 0; i < 60; i++) {
+                assertThat(walroute("reset", "--accept-gap", "--dry-run"))
+                        .as(out() + err())
+                        .isZero();
+                assertThat(out()).isEqualToIgnoringNewLines("There is no gap: nothing to accept.");
+            }
+        } finally {
+            busy.set(false);
+            writer.join();
+        }
     }
 
     @Test

@@ -94,6 +94,23 @@ class WalBudgetEndTest {
         }
     }
 
+    @Test
+    void a_slot_that_nobody_reads_is_warned_of_however_much_is_left() throws Exception {
+        try (var rig = new DisasterRig(Map.of("max_slot_wal_keep_size", "512MB", "min_wal_size", "32MB"))) {
+            rig.createSlot();
+            rig.startReady();
+            rig.primary.execute("CREATE TABLE ballast (t text)", "ALTER TABLE ballast ALTER t SET STORAGE EXTERNAL");
+            rig.service().camelContext().getRouteController().stopRoute("source");
+            write(rig, 24);
+            await().atMost(Duration.ofSeconds(40)).untilAsserted(() -> {
+                assertThat(budget(rig).status()).isEqualTo(Health.Status.DEGRADED);
+                assertThat(budget(rig).message()).contains("at the present rate");
+            });
+            assertThat(status(rig).path("wal_budget").path("safe_wal_bytes").asLong())
+                    .isGreaterThan(256L << 20);
+        }
+    }
+
     private static void write(DisasterRig rig, int megabytes) throws Exception {
         rig.primary.execute(
                 "INSERT INTO ballast SELECT repeat(md5(g::text), 32768) FROM generate_series(1, " + megabytes + ") g",
