@@ -18,10 +18,12 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayNameGeneration;
 import org.junit.jupiter.api.DisplayNameGenerator.ReplaceUnderscores;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A frame that isn't on disk was not announced: its exchange waits, or fails and can be parked. */
+@Tag("faults")
 @DisplayNameGeneration(ReplaceUnderscores.class)
 class NotifyFaultTest {
     private static final String TOPIC = "listings.created";

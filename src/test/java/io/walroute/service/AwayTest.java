@@ -12,10 +12,12 @@ import java.time.Duration;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayNameGeneration;
 import org.junit.jupiter.api.DisplayNameGenerator.ReplaceUnderscores;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.slf4j.LoggerFactory;
 
 /** One sink is away: it parks its share, and nobody else notices. */
+@Tag("faults")
 @DisplayNameGeneration(ReplaceUnderscores.class)
 class AwayTest {
     private ServiceRig rig;

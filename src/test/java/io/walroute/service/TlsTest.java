@@ -26,10 +26,12 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DisplayNameGeneration;
 import org.junit.jupiter.api.DisplayNameGenerator.ReplaceUnderscores;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A PostgreSQL that takes TLS only (and, for one role, a client certificate only), and a Redis behind TLS. */
+@Tag("faults")
 @DisplayNameGeneration(ReplaceUnderscores.class)
 class TlsTest {
     private static final Duration SOON = Duration.ofSeconds(30);

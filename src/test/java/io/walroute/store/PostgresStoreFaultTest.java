@@ -15,11 +15,13 @@ import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.DisplayNameGeneration;
 import org.junit.jupiter.api.DisplayNameGenerator.ReplaceUnderscores;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** A store in a server that goes, comes back, falls silent, or is written by two at a time: each row once. */
+@Tag("faults")
 @DisplayNameGeneration(ReplaceUnderscores.class)
 class PostgresStoreFaultTest {
     private static final String TABLE = "CREATE TABLE IF NOT EXISTS t"

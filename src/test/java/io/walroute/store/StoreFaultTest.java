@@ -22,12 +22,14 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayNameGeneration;
 import org.junit.jupiter.api.DisplayNameGenerator.ReplaceUnderscores;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What is told as written is there, whatever happens to the process, the disk or the server. */
+@Tag("faults")
 @DisplayNameGeneration(ReplaceUnderscores.class)
 class StoreFaultTest {
     private static final String TABLE = "CREATE TABLE IF NOT EXISTS t (n integer PRIMARY KEY, text text NOT NULL)";
