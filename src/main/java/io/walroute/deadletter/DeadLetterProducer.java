@@ -53,15 +53,18 @@ final class DeadLetterProducer extends DefaultAsyncProducer {
                 : component.schedule(sink).after(0, ThreadLocalRandom.current());
         // One that is sent again keeps its state here: whether it was the last time, the redrive says.
         boolean dead = refused || wait.isEmpty() && !redrive;
-        var write = component
-                .letters()
-                .parking(
-                        sink,
-                        event,
-                        KeptHeaders.toJson(exchange.getMessage().getHeaders()),
-                        failure,
-                        dead ? null : Instant.now().plus(wait.orElse(UNTRIED)),
-                        redrive);
+        String headers = KeptHeaders.toJson(exchange.getMessage().getHeaders());
+        var write = refused
+                ? component.letters().refusal(sink, event, headers, failure, redrive)
+                : component
+                        .letters()
+                        .parking(
+                                sink,
+                                event,
+                                headers,
+                                failure,
+                                dead ? null : Instant.now().plus(wait.orElse(UNTRIED)),
+                                redrive);
         component
                 .store()
                 .submit(
@@ -71,7 +74,9 @@ final class DeadLetterProducer extends DefaultAsyncProducer {
                                 exchange.setProperty(
                                         component.isTold(sink) ? ChangeProperties.PARKED : ChangeProperties.DEAD,
                                         Boolean.TRUE);
-                                component.buried(sink, event, failure.route());
+                                if (!redrive) { // else its redrive says so when it ends
+                                    component.buried(sink, event, failure.route());
+                                }
                             } else {
                                 exchange.setProperty(ChangeProperties.PARKED, Boolean.TRUE);
                                 component.parked(sink, event, failure, isOfLane(exchange, sink));

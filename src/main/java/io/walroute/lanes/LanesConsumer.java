@@ -164,7 +164,7 @@ class LanesConsumer extends DefaultConsumer implements ShutdownAware, StartupLis
         park(delivery, "the lane was full", (outcome, cause) -> lane.spilled(delivery, outcome, cause));
     }
 
-    /** It never goes out, and nothing waits behind it. */
+    /** It never goes out. Nothing waits behind it, unless its sink has to be told of it first. */
     private void refuse(Delivery delivery, String problem) {
         if (parking == null) {
             // Its turn in the order must not be lost without a trace.
@@ -173,11 +173,12 @@ class LanesConsumer extends DefaultConsumer implements ShutdownAware, StartupLis
         }
         Exchange exchange = delivery.into(endpoint.createExchange());
         exchange.setProperty(ChangeProperties.REFUSED, Boolean.TRUE);
-        park(
-                exchange,
-                problem,
-                (outcome, cause) ->
-                        lane.finish(delivery, outcome == Lane.Outcome.PARKED ? Lane.Outcome.DEAD : outcome, cause));
+        park(exchange, problem, (outcome, cause) -> lane.finish(delivery, refused(exchange, cause), cause));
+    }
+
+    private static Lane.Outcome refused(Exchange exchange, Throwable cause) {
+        Lane.Outcome outcome = outcome(exchange, cause);
+        return outcome == Lane.Outcome.DELIVERED ? Lane.Outcome.DEAD : outcome;
     }
 
     private void park(Delivery delivery, String reason, BiConsumer<Lane.Outcome, Throwable> done) {

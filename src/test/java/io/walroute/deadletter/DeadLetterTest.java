@@ -14,6 +14,7 @@ import io.walroute.change.Operation;
 import io.walroute.change.ParkedKeys;
 import io.walroute.change.Settlement;
 import io.walroute.change.Version;
+import io.walroute.lanes.LanesComponent;
 import io.walroute.store.Store;
 import io.walroute.testing.Postgres;
 import java.nio.file.Path;
@@ -97,6 +98,8 @@ class DeadLetterTest {
     private final SimpleMeterRegistry meters = new SimpleMeterRegistry();
     private final List<String> delivered = Collections.synchronizedList(new ArrayList<>());
     private volatile Consumer<Exchange> sink = exchange -> {};
+    private volatile boolean mayTell = true;
+    private final List<String> told = Collections.synchronizedList(new ArrayList<>());
 
     @AfterEach
     void close() {
@@ -150,6 +153,12 @@ class DeadLetterTest {
                             var event = exchange.getMessage().getBody(ChangeEvent.class);
                             delivered.add(event.keyText() + "@" + event.lsn().value());
                         });
+                from("direct:told").errorHandler(noErrorHandler()).process(exchange -> {
+                    if (!mayTell) {
+                        throw new IllegalStateException("the sink can't be told at present");
+                    }
+                    told.add(exchange.getMessage().getBody(ChangeEvent.class).id());
+                });
                 from("dead-letter:cache?" + (options.contains("delay=") ? "" : "delay=100&") + options)
                         .routeId("redrive")
                         .to("lanes:cache");
@@ -172,6 +181,16 @@ class DeadLetterTest {
                 .newRow(new LinkedHashMap<>(Map.of("id", id)))
                 .xid(lsn)
                 .build();
+    }
+
+    private static ChangeEvent tooLarge(long id, long lsn) {
+        return update(id, lsn).toBuilder()
+                .newRow(new LinkedHashMap<>(Map.of("id", id, "text", "x".repeat(3_000))))
+                .build();
+    }
+
+    private void allowBytes(long bytes) {
+        camel.getComponent("lanes", LanesComponent.class).setMaxEventBytes(bytes);
     }
 
     /** Sends changes, each with its row in the audit log, and waits until none holds the slot any more. */
@@ -370,6 +389,50 @@ class DeadLetterTest {
                         && letters.get(dead.id()).orElseThrow().state() == DeadLetter.State.DEAD);
         sink = exchange -> {};
         assertThat(letters.markDue(dead.id())).isTrue();
+        await().atMost(Duration.ofSeconds(20)).until(() -> delivered.contains("1@1"));
+        await().atMost(Duration.ofSeconds(20)).until(() -> letters.count(DeadLetterFilter.ALL) == 0);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"sqlite", "postgresql"})
+    void the_followers_of_a_refused_change_wait_until_their_sink_was_told_of_it(String kind) throws Exception {
+        open(kind, "schedule=1h&deadUri=direct:told", 0);
+        allowBytes(2_000);
+        mayTell = false;
+        send(tooLarge(1, 1), update(1, 2), update(2, 3));
+        assertThat(delivered).containsExactly("2@3");
+        assertThat(parkedKeys("cache")).containsExactly(ParkedKeys.key("public", "listings", "1"));
+        mayTell = true;
+        await().atMost(Duration.ofSeconds(20)).until(() -> delivered.contains("1@2"));
+        assertThat(told).containsExactly(update(1, 1).id());
+        await().until(() -> letters.count(DeadLetterFilter.ALL) == 1);
+        assertThat(letters.list(DeadLetterFilter.ALL, 10).get(0).state()).isEqualTo(DeadLetter.State.DEAD);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"sqlite", "postgresql"})
+    void a_change_that_is_refused_again_when_it_is_redriven_is_dead_again(String kind) throws Exception {
+        open(kind, "schedule=1h&deadUri=direct:told", 0);
+        allowBytes(2_000);
+        send(tooLarge(1, 1));
+        long id = letters.list(DeadLetterFilter.ALL, 10).get(0).id();
+        await().until(() -> told.size() == 1);
+        assertThat(letters.markDue(id)).isTrue();
+        await().atMost(Duration.ofSeconds(10))
+                .until(() -> letters.get(id).orElseThrow().state() == DeadLetter.State.DEAD);
+        DeadLetter dead = letters.get(id).orElseThrow();
+        assertThat(dead.nextAttempt()).isNull();
+        assertThat(dead.cause()).contains("walroute.max-event-bytes allows 2,000");
+        await("the sink is told again").until(() -> told.size() == 2);
+        await().until(() -> parkedKeys("cache").isEmpty());
+        assertThat(meters.get("walroute.redriven")
+                        .tag("sink", "cache")
+                        .tag("outcome", "dead")
+                        .counter()
+                        .count())
+                .isEqualTo(2);
+        allowBytes(10_000);
+        assertThat(letters.markDue(id)).isTrue();
         await().atMost(Duration.ofSeconds(20)).until(() -> delivered.contains("1@1"));
         await().atMost(Duration.ofSeconds(20)).until(() -> letters.count(DeadLetterFilter.ALL) == 0);
     }
