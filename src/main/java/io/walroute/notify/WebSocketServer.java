@@ -18,6 +18,7 @@ import java.net.UnknownHostException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -57,7 +58,7 @@ final class WebSocketServer {
             .setUseDaemonThread(true));
     private final Set<WebSocketConnection> connections = ConcurrentHashMap.newKeySet();
     private final List<HttpServer> servers = new ArrayList<>();
-    private final Set<HttpConnection> handshakes = ConcurrentHashMap.newKeySet();
+    private final Map<HttpConnection, Handshake> handshakes = new ConcurrentHashMap<>();
     private volatile boolean stopping;
 
     WebSocketServer(NotifySettings settings, Hub hub, Authenticator authenticator, NotifyMeters meters) {
@@ -131,21 +132,35 @@ final class WebSocketServer {
 
     /** Whoever connects and then says nothing, or a byte now and then, is no client. */
     private void expectHandshake(HttpConnection connection, long millis) {
-        handshakes.add(connection);
+        var handshake = new Handshake(address(connection));
+        handshakes.put(connection, handshake);
         if (handshakes.size() > MAX_HANDSHAKES) {
             handshakes.remove(connection);
             connection.close();
             return;
         }
         long timer = vertx.setTimer(millis, late -> {
-            if (handshakes.remove(connection)) {
+            if (handshakes.remove(connection) != null) {
                 connection.close();
             }
         });
         connection.closeHandler(closed -> {
             handshakes.remove(connection);
             vertx.cancelTimer(timer);
+            handshake.closed = true;
+            handshake.onClosed.run();
         });
+    }
+
+    /** A connection on its way to a WebSocket. Belongs to the connection's event loop. */
+    private static final class Handshake {
+        private final String address;
+        private boolean closed;
+        private Runnable onClosed = () -> {};
+
+        Handshake(String address) {
+            this.address = address;
+        }
     }
 
     private String explain(Exception e) {
@@ -199,17 +214,25 @@ final class WebSocketServer {
     }
 
     private void upgrade(HttpServerRequest request, Identity identity) {
+        Handshake handshake = handshakes.get(request.connection());
+        if (handshake == null) {
+            return; // closed, by either side, while the token was checked
+        }
         Place place;
         try {
-            place = takePlace(request, identity);
+            place = takePlace(handshake.address, identity);
         } catch (Refused refused) {
             refuse(request, refused);
             return;
         }
+        // Vert.x makes a WebSocket of a closed connection, too, and never tells that one of its end.
+        handshake.onClosed = place::leave;
         request.toWebSocket()
                 .onSuccess(socket -> {
                     handshakes.remove(request.connection());
-                    accept(socket, identity, place);
+                    if (!handshake.closed) {
+                        accept(socket, identity, place);
+                    }
                 })
                 .onFailure(broken -> place.leave());
     }
@@ -230,8 +253,7 @@ final class WebSocketServer {
         }
     }
 
-    private Place takePlace(HttpServerRequest request, Identity identity) throws Refused {
-        String address = address(request);
+    private Place takePlace(String address, Identity identity) throws Refused {
         Optional<String> subject = identity.claims().subject();
         if (!perAddress.take(address)) {
             throw new Refused(429, "your address has as many connections as it may");
@@ -252,8 +274,11 @@ final class WebSocketServer {
         return place;
     }
 
-    private static String address(HttpServerRequest request) {
-        SocketAddress address = request.connection().remoteAddress(true);
+    private static String address(HttpConnection connection) {
+        SocketAddress address = connection.remoteAddress(true);
+        if (address == null) {
+            return "gone";
+        }
         try {
             // A literal address: nothing is looked up.
             return address.hostAddress() == null
@@ -279,6 +304,9 @@ final class WebSocketServer {
     }
 
     private static void refuse(HttpServerRequest request, int status, String why) {
+        if (request.response().closed()) {
+            return;
+        }
         request.response()
                 .setStatusCode(status)
                 .putHeader("Connection", "close")
