@@ -144,6 +144,9 @@ final class WebSocketConnection {
     }
 
     private void renewed(AsyncResult<Identity> checked) {
+        if (cut || closing || socket.isClosed()) {
+            return;
+        }
         if (checked.succeeded()
                 && checked.result().claims().subject().equals(identity.claims().subject())) {
             identity = checked.result();
@@ -160,6 +163,9 @@ final class WebSocketConnection {
     }
 
     private void expireInTime() {
+        if (cut || socket.isClosed()) {
+            return;
+        }
         vertx.cancelTimer(expiryTimer);
         if (identity.expires() == null) {
             return;
