@@ -39,6 +39,10 @@ final class WebSocketServer {
 
     /** Connections that have not become a WebSocket yet. */
     private static final int MAX_HANDSHAKES = 2000;
+    /** How many of an address's connections may be on their way at once: one in so many. */
+    private static final int HANDSHAKES_SHARE = 5;
+
+    private static final int MIN_HANDSHAKES_PER_ADDRESS = 20;
 
     private static final long START_SECONDS = 15;
     private static final long FAREWELL_SECONDS = 5;
@@ -50,6 +54,7 @@ final class WebSocketServer {
     private final Authenticator authenticator;
     private final Tally perSubject;
     private final Tally perAddress;
+    private final Tally handshakesPerAddress;
     private final NotifyMeters meters;
     private final Vertx vertx = Vertx.vertx(new VertxOptions()
             .setEventLoopPoolSize(EVENT_LOOPS)
@@ -66,8 +71,15 @@ final class WebSocketServer {
         this.hub = hub;
         this.authenticator = authenticator;
         perSubject = new Tally(settings.limits().connectionsPerSubject());
-        perAddress = new Tally(settings.limits().connectionsPerAddress());
+        int connectionsPerAddress = settings.limits().connectionsPerAddress();
+        perAddress = new Tally(connectionsPerAddress);
+        handshakesPerAddress = new Tally(handshakesPerAddress(connectionsPerAddress));
         this.meters = meters;
+    }
+
+    /** All of them only where an address may have any number of connections, as a proxy's has. */
+    private static int handshakesPerAddress(int connectionsPerAddress) {
+        return Math.min(MAX_HANDSHAKES, Math.max(MIN_HANDSHAKES_PER_ADDRESS, connectionsPerAddress / HANDSHAKES_SHARE));
     }
 
     /** One server per event loop on one port: Vert.x deals connections out among them. */
@@ -133,23 +145,38 @@ final class WebSocketServer {
     /** Whoever connects and then says nothing, or a byte now and then, is no client. */
     private void expectHandshake(HttpConnection connection, long millis) {
         var handshake = new Handshake(address(connection));
+        if (!handshakesPerAddress.take(handshake.address)) {
+            meters.refused("limit");
+            connection.close();
+            return;
+        }
         handshakes.put(connection, handshake);
         if (handshakes.size() > MAX_HANDSHAKES) {
-            handshakes.remove(connection);
+            meters.refused("busy");
+            endHandshake(connection);
             connection.close();
             return;
         }
         long timer = vertx.setTimer(millis, late -> {
-            if (handshakes.remove(connection) != null) {
+            if (endHandshake(connection)) {
                 connection.close();
             }
         });
         connection.closeHandler(closed -> {
-            handshakes.remove(connection);
+            endHandshake(connection);
             vertx.cancelTimer(timer);
             handshake.closed = true;
             handshake.onClosed.run();
         });
+    }
+
+    /** @return false if it had ended before */
+    private boolean endHandshake(HttpConnection connection) {
+        Handshake ended = handshakes.remove(connection);
+        if (ended != null) {
+            handshakesPerAddress.release(ended.address);
+        }
+        return ended != null;
     }
 
     /** A connection on its way to a WebSocket. Belongs to the connection's event loop. */
@@ -229,7 +256,7 @@ final class WebSocketServer {
         handshake.onClosed = place::leave;
         request.toWebSocket()
                 .onSuccess(socket -> {
-                    handshakes.remove(request.connection());
+                    endHandshake(request.connection());
                     if (!handshake.closed) {
                         accept(socket, identity, place);
                     }

@@ -176,4 +176,66 @@ class AbandonedConnectionTest {
         }
         assertThat(service.meter("walroute.notify.clients")).isEqualTo(2);
     }
+
+    @Test
+    void who_leaves_while_a_new_token_is_checked_is_forgotten() throws Exception {
+        Service service = start(NotifySettings.builder().auth(auth));
+        long before = connectionsInMemory();
+        WsClient client = WsClient.connect(service.port(), "Authorization", "Bearer " + quick());
+        client.send("{'type':'auth','token':'" + slow() + "'}");
+        asked.await();
+
+        client.close();
+        await().atMost(PATIENCE).until(() -> service.meter("walroute.notify.clients") == 0);
+        keys.countDown();
+
+        await().atMost(PATIENCE).until(() -> connectionsInMemory() <= before);
+    }
+
+    /** Objects that something still holds. */
+    private static long connectionsInMemory() throws Exception {
+        String histogram = (String) ManagementFactory.getPlatformMBeanServer()
+                .invoke(
+                        new ObjectName("com.sun.management:type=DiagnosticCommand"),
+                        "gcClassHistogram",
+                        new Object[] {new String[0]},
+                        new String[] {String[].class.getName()});
+        return histogram
+                .lines()
+                .map(line -> line.strip().split("\\s+"))
+                .filter(columns -> columns.length > 3 && columns[3].equals(WebSocketConnection.class.getName()))
+                .mapToLong(columns -> Long.parseLong(columns[1]))
+                .sum();
+    }
+
+    @Test
+    void one_address_can_not_keep_others_from_connecting() throws Exception {
+        Service service = start(NotifySettings.builder()
+                .auth(auth)
+                .limits(new NotifyLimits(100, 100, 10, 2000, 100, Duration.ofMinutes(1))));
+        // A handshake that ended doesn't count.
+        for (int i = 0; i < 30; i++) {
+            Socket socket = raw(service, "127.0.0.1");
+            sendHandshake(socket, quick());
+            assertThat(statusLine(socket)).contains("101");
+        }
+        List<Socket> idle = new ArrayList<>();
+        for (int i = 0; i < 20; i++) {
+            idle.add(raw(service, "127.0.0.1"));
+        }
+
+        assertThat(isCut(raw(service, "127.0.0.1"))).isTrue();
+        Socket other = raw(service, "127.0.0.2");
+        sendHandshake(other, quick());
+        assertThat(statusLine(other)).contains("101");
+
+        for (Socket each : idle) {
+            each.close();
+        }
+        await().atMost(PATIENCE).ignoreExceptions().until(() -> {
+            Socket again = raw(service, "127.0.0.1");
+            sendHandshake(again, quick());
+            return statusLine(again).contains("101");
+        });
+    }
 }
