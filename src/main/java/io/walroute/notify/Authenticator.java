@@ -85,6 +85,7 @@ final class Authenticator implements AutoCloseable {
     @Override
     public void close() {
         threads.shutdownNow();
+        tokens.ifPresent(StaticTokens::close);
         jwt.ifPresent(JwtCheck::close);
     }
 }

@@ -18,17 +18,21 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The tokens of a file, a JSON array of {@code {"token" or "sha256", "subject", "claims", "expires"}}. The file is looked at
- * again when it changed; one that can't be read leaves the former tokens in force. Only digests are kept and looked up, so
- * that neither memory nor the time it takes tells a token. Safe to use from any thread.
+ * The tokens of a file, a JSON array of {@code {"token" or "sha256", "subject", "claims", "expires"}}. The file is read
+ * again when it changed, on a thread of its own: it may lie where reading takes long, and event loops ask. One that can't be
+ * read leaves the former tokens in force. Only digests are kept and looked up, so that neither memory nor the time it takes
+ * tells a token. Safe to use from any thread.
  */
-final class StaticTokens {
+final class StaticTokens implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(StaticTokens.class);
-    private static final long LOOK_AGAIN_NANOS = 1_000_000_000;
+    private static final long LOOK_AGAIN_MILLIS = 1000;
     private static final int MIN_LENGTH = 16;
     private static final Set<String> MEMBERS = Set.of("token", "sha256", "subject", "claims", "expires");
 
@@ -41,10 +45,15 @@ final class StaticTokens {
     private record Stamp(FileTime time, long size) {}
 
     private final Path file;
-    private Map<String, Entry> entries;
+    private final ScheduledExecutorService reader = Executors.newSingleThreadScheduledExecutor(task -> {
+        var thread = new Thread(task, "notify-tokens");
+        thread.setDaemon(true);
+        return thread;
+    });
+    private volatile Map<String, Entry> entries;
+    private volatile String problem;
+    /** The reader's, once it runs. */
     private Stamp stamp;
-    private long lookedNanos = System.nanoTime();
-    private String problem;
 
     StaticTokens(Path file) {
         this.file = file;
@@ -54,32 +63,28 @@ final class StaticTokens {
         } catch (IOException e) {
             throw new IllegalArgumentException(message(e), e);
         }
+        reader.scheduleWithFixedDelay(this::readIfChanged, LOOK_AGAIN_MILLIS, LOOK_AGAIN_MILLIS, TimeUnit.MILLISECONDS);
     }
 
     Optional<Identity> find(String token) throws Refused {
         String digest = digest(token);
-        Entry entry = entries().get(digest);
+        Entry entry = entries.get(digest);
         if (entry == null) {
             return Optional.empty();
         }
         if (!entry.standsAt(Instant.now())) {
             throw Refused.unproven("the token is expired");
         }
-        return Optional.of(new Identity(
-                entry.claims(), entry.expires(), () -> entry.equals(entries().get(digest))));
+        return Optional.of(new Identity(entry.claims(), entry.expires(), () -> entry.equals(entries.get(digest))));
     }
 
-    synchronized Optional<String> problem() {
+    Optional<String> problem() {
         return Optional.ofNullable(problem);
     }
 
-    private synchronized Map<String, Entry> entries() {
-        long now = System.nanoTime();
-        if (now - lookedNanos >= LOOK_AGAIN_NANOS) {
-            lookedNanos = now;
-            readIfChanged();
-        }
-        return entries;
+    @Override
+    public void close() {
+        reader.shutdownNow();
     }
 
     private void readIfChanged() {
@@ -91,7 +96,8 @@ final class StaticTokens {
                 problem = null;
                 LOG.info("walroute.notify.tokens was read again: {} tokens", entries.size());
             }
-        } catch (IOException e) {
+        } catch (IOException | RuntimeException e) {
+            // Any: the reader ends with what it throws.
             String found = message(e) + ". The tokens read before stay in force";
             if (!found.equals(problem)) {
                 LOG.warn("{}", found);
@@ -100,7 +106,7 @@ final class StaticTokens {
         }
     }
 
-    private String message(IOException e) {
+    private String message(Exception e) {
         String why = e instanceof Unusable
                 ? e.getMessage()
                 : "can't be read: " + e.getClass().getSimpleName();

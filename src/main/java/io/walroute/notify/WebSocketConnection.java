@@ -37,6 +37,7 @@ final class WebSocketConnection {
     private final Client client;
     private final AtomicBoolean writing = new AtomicBoolean();
     private final Promise<Void> drained = Promise.promise();
+    private Runnable onClosed;
     private long lastHeardNanos = System.nanoTime();
     private int mistakes;
     private boolean deaf;
@@ -44,6 +45,7 @@ final class WebSocketConnection {
     /** Nothing more is written: the client may no longer see it. */
     private boolean cut;
 
+    private boolean ended;
     private boolean answering;
     private boolean tooFast;
     private long pinger;
@@ -70,6 +72,7 @@ final class WebSocketConnection {
 
     /** @param onClosed runs once, after the socket is closed by either side */
     void open(NotifySettings settings, Runnable onClosed) {
+        this.onClosed = onClosed;
         socket.textMessageHandler(this::heard);
         socket.binaryMessageHandler(binary -> mistaken(new ClientMessage.Malformed("a text frame is expected", null)));
         socket.frameHandler(frame -> {
@@ -82,14 +85,20 @@ final class WebSocketConnection {
         socket.exceptionHandler(this::broken);
         pinger = vertx.setPeriodic(settings.pingEvery().toMillis(), tick -> pingOrClose(settings.closeIdleAfter()));
         expireInTime();
-        socket.closeHandler(closed -> {
-            vertx.cancelTimer(pinger);
-            vertx.cancelTimer(expiryTimer);
-            cut = true;
-            drained.tryComplete();
-            hub.closed(client);
-            onClosed.run();
-        });
+        socket.closeHandler(closed -> closed());
+    }
+
+    private void closed() {
+        if (ended) {
+            return;
+        }
+        ended = true;
+        vertx.cancelTimer(pinger);
+        vertx.cancelTimer(expiryTimer);
+        cut = true;
+        drained.tryComplete();
+        hub.closed(client);
+        onClosed.run();
     }
 
     /** Vert.x closes by itself when the connection is lost, but not when a message is too large. */
@@ -135,6 +144,9 @@ final class WebSocketConnection {
     }
 
     private void renewed(AsyncResult<Identity> checked) {
+        if (cut || closing || socket.isClosed()) {
+            return;
+        }
         if (checked.succeeded()
                 && checked.result().claims().subject().equals(identity.claims().subject())) {
             identity = checked.result();
@@ -151,6 +163,9 @@ final class WebSocketConnection {
     }
 
     private void expireInTime() {
+        if (cut || socket.isClosed()) {
+            return;
+        }
         vertx.cancelTimer(expiryTimer);
         if (identity.expires() == null) {
             return;
@@ -230,7 +245,9 @@ final class WebSocketConnection {
     }
 
     private void pingOrClose(Duration closeIdleAfter) {
-        if (System.nanoTime() - lastHeardNanos > closeIdleAfter.toNanos()) {
+        if (socket.isClosed()) {
+            closed(); // Vert.x doesn't tell of it if the connection was lost while it became a WebSocket
+        } else if (System.nanoTime() - lastHeardNanos > closeIdleAfter.toNanos()) {
             socket.close(GOING_AWAY, "no sign of life for " + closeIdleAfter.toSeconds() + " s");
         } else if (!closing && !identity.stands().getAsBoolean()) {
             cutOff("the token is no longer taken");

@@ -18,6 +18,7 @@ import java.net.UnknownHostException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -38,6 +39,10 @@ final class WebSocketServer {
 
     /** Connections that have not become a WebSocket yet. */
     private static final int MAX_HANDSHAKES = 2000;
+    /** How many of an address's connections may be on their way at once: one in so many. */
+    private static final int HANDSHAKES_SHARE = 5;
+
+    private static final int MIN_HANDSHAKES_PER_ADDRESS = 20;
 
     private static final long START_SECONDS = 15;
     private static final long FAREWELL_SECONDS = 5;
@@ -49,6 +54,7 @@ final class WebSocketServer {
     private final Authenticator authenticator;
     private final Tally perSubject;
     private final Tally perAddress;
+    private final Tally handshakesPerAddress;
     private final NotifyMeters meters;
     private final Vertx vertx = Vertx.vertx(new VertxOptions()
             .setEventLoopPoolSize(EVENT_LOOPS)
@@ -57,7 +63,7 @@ final class WebSocketServer {
             .setUseDaemonThread(true));
     private final Set<WebSocketConnection> connections = ConcurrentHashMap.newKeySet();
     private final List<HttpServer> servers = new ArrayList<>();
-    private final Set<HttpConnection> handshakes = ConcurrentHashMap.newKeySet();
+    private final Map<HttpConnection, Handshake> handshakes = new ConcurrentHashMap<>();
     private volatile boolean stopping;
 
     WebSocketServer(NotifySettings settings, Hub hub, Authenticator authenticator, NotifyMeters meters) {
@@ -65,8 +71,15 @@ final class WebSocketServer {
         this.hub = hub;
         this.authenticator = authenticator;
         perSubject = new Tally(settings.limits().connectionsPerSubject());
-        perAddress = new Tally(settings.limits().connectionsPerAddress());
+        int connectionsPerAddress = settings.limits().connectionsPerAddress();
+        perAddress = new Tally(connectionsPerAddress);
+        handshakesPerAddress = new Tally(handshakesPerAddress(connectionsPerAddress));
         this.meters = meters;
+    }
+
+    /** All of them only where an address may have any number of connections, as a proxy's has. */
+    private static int handshakesPerAddress(int connectionsPerAddress) {
+        return Math.min(MAX_HANDSHAKES, Math.max(MIN_HANDSHAKES_PER_ADDRESS, connectionsPerAddress / HANDSHAKES_SHARE));
     }
 
     /** One server per event loop on one port: Vert.x deals connections out among them. */
@@ -131,21 +144,50 @@ final class WebSocketServer {
 
     /** Whoever connects and then says nothing, or a byte now and then, is no client. */
     private void expectHandshake(HttpConnection connection, long millis) {
-        handshakes.add(connection);
+        var handshake = new Handshake(address(connection));
+        if (!handshakesPerAddress.take(handshake.address)) {
+            meters.refused("limit");
+            connection.close();
+            return;
+        }
+        handshakes.put(connection, handshake);
         if (handshakes.size() > MAX_HANDSHAKES) {
-            handshakes.remove(connection);
+            meters.refused("busy");
+            endHandshake(connection);
             connection.close();
             return;
         }
         long timer = vertx.setTimer(millis, late -> {
-            if (handshakes.remove(connection)) {
+            if (endHandshake(connection)) {
                 connection.close();
             }
         });
         connection.closeHandler(closed -> {
-            handshakes.remove(connection);
+            endHandshake(connection);
             vertx.cancelTimer(timer);
+            handshake.closed = true;
+            handshake.onClosed.run();
         });
+    }
+
+    /** @return false if it had ended before */
+    private boolean endHandshake(HttpConnection connection) {
+        Handshake ended = handshakes.remove(connection);
+        if (ended != null) {
+            handshakesPerAddress.release(ended.address);
+        }
+        return ended != null;
+    }
+
+    /** A connection on its way to a WebSocket. Belongs to the connection's event loop. */
+    private static final class Handshake {
+        private final String address;
+        private boolean closed;
+        private Runnable onClosed = () -> {};
+
+        Handshake(String address) {
+            this.address = address;
+        }
     }
 
     private String explain(Exception e) {
@@ -199,17 +241,25 @@ final class WebSocketServer {
     }
 
     private void upgrade(HttpServerRequest request, Identity identity) {
+        Handshake handshake = handshakes.get(request.connection());
+        if (handshake == null) {
+            return; // closed, by either side, while the token was checked
+        }
         Place place;
         try {
-            place = takePlace(request, identity);
+            place = takePlace(handshake.address, identity);
         } catch (Refused refused) {
             refuse(request, refused);
             return;
         }
+        // Vert.x makes a WebSocket of a closed connection, too, and never tells that one of its end.
+        handshake.onClosed = place::leave;
         request.toWebSocket()
                 .onSuccess(socket -> {
-                    handshakes.remove(request.connection());
-                    accept(socket, identity, place);
+                    endHandshake(request.connection());
+                    if (!handshake.closed) {
+                        accept(socket, identity, place);
+                    }
                 })
                 .onFailure(broken -> place.leave());
     }
@@ -230,8 +280,7 @@ final class WebSocketServer {
         }
     }
 
-    private Place takePlace(HttpServerRequest request, Identity identity) throws Refused {
-        String address = address(request);
+    private Place takePlace(String address, Identity identity) throws Refused {
         Optional<String> subject = identity.claims().subject();
         if (!perAddress.take(address)) {
             throw new Refused(429, "your address has as many connections as it may");
@@ -252,8 +301,11 @@ final class WebSocketServer {
         return place;
     }
 
-    private static String address(HttpServerRequest request) {
-        SocketAddress address = request.connection().remoteAddress(true);
+    private static String address(HttpConnection connection) {
+        SocketAddress address = connection.remoteAddress(true);
+        if (address == null) {
+            return "gone";
+        }
         try {
             // A literal address: nothing is looked up.
             return address.hostAddress() == null
@@ -279,6 +331,9 @@ final class WebSocketServer {
     }
 
     private static void refuse(HttpServerRequest request, int status, String why) {
+        if (request.response().closed()) {
+            return;
+        }
         request.response()
                 .setStatusCode(status)
                 .putHeader("Connection", "close")

@@ -24,6 +24,11 @@ import com.nimbusds.jwt.SignedJWT;
 import com.sun.net.httpserver.HttpServer;
 import io.walroute.store.Store;
 import io.walroute.tls.TlsFiles;
+import java.io.FileOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.RandomAccessFile;
+import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
@@ -34,6 +39,7 @@ import java.net.http.WebSocketHandshakeException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -41,6 +47,7 @@ import java.util.Arrays;
 import java.util.Date;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
@@ -179,6 +186,18 @@ class AuthTest {
                         .claims()
                         .subject())
                 .contains("eve");
+    }
+
+    @Test
+    void a_secret_may_have_a_name() throws Exception {
+        String token = signed(JWSAlgorithm.HS256, "v1", new MACSigner(SECRET), claims("alice"));
+
+        assertThat(check(secret(), token).claims().subject()).contains("alice");
+        AuthSettings both =
+                jwt(new AuthSettings.Jwt(SECRET, keys(rsa).jwt().get().jwks(), "issuer", "walroute", Duration.ZERO));
+        assertThat(check(both, token).claims().subject()).contains("alice");
+        String forged = signed(JWSAlgorithm.HS256, "v1", new MACSigner(SECRET + "!"), claims("eve"));
+        assertRefused(both, forged, "not valid");
     }
 
     @Test
@@ -346,6 +365,53 @@ class AuthTest {
             assertThat(authenticator.check("another-" + STATIC).claims().subject())
                     .contains("svc");
             assertThat(authenticator.problem()).isEmpty();
+        }
+    }
+
+    @Test
+    void nobody_waits_for_a_file_of_tokens_that_is_slow_to_read() throws Exception {
+        AuthSettings settings = tokens("[{'token':'" + STATIC + "','subject':'svc'}]");
+        Path pipe = folder.resolve("pipe");
+        try (var authenticator = new Authenticator(settings)) {
+            Identity identity = authenticator.check(STATIC);
+            assertThat(new ProcessBuilder("mkfifo", pipe.toString()).start().waitFor())
+                    .isZero();
+            Files.move(pipe, settings.tokens().get(), StandardCopyOption.REPLACE_EXISTING);
+            // Opened when somebody reads, who waits from then on.
+            var writer =
+                    CompletableFuture.supplyAsync(() -> write(settings.tokens().get()));
+            open.add(() -> release(settings.tokens().get(), writer));
+
+            await().atMost(Duration.ofSeconds(20)).until(() -> {
+                assertThat(CompletableFuture.supplyAsync(identity.stands()::getAsBoolean))
+                        .succeedsWithin(Duration.ofSeconds(5))
+                        .isEqualTo(true);
+                return writer.isDone();
+            });
+            assertThat(identity.stands().getAsBoolean()).isTrue();
+            assertThat(authenticator.authenticate(STATIC).toCompletionStage().toCompletableFuture())
+                    .succeedsWithin(Duration.ofSeconds(20));
+
+            try (var file = writer.join()) {
+                file.write("[]".getBytes());
+            }
+            await().atMost(Duration.ofSeconds(20))
+                    .until(() -> !identity.stands().getAsBoolean());
+        }
+    }
+
+    private static OutputStream write(Path file) {
+        try {
+            return new FileOutputStream(file.toFile());
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** Who opens a pipe for both waits for nobody, and lets go who does. */
+    private static void release(Path pipe, CompletableFuture<OutputStream> writer) throws IOException {
+        try (var both = new RandomAccessFile(pipe.toFile(), "rw")) {
+            writer.join().close();
         }
     }
 
