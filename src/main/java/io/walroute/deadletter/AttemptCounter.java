@@ -1,6 +1,9 @@
 package io.walroute.deadletter;
 
+import io.walroute.change.ChangeEvent;
 import io.walroute.change.ChangeProperties;
+import io.walroute.change.Redactions;
+import java.util.function.Supplier;
 import org.apache.camel.Exchange;
 import org.apache.camel.spi.CamelEvent;
 import org.apache.camel.spi.CamelEvent.ExchangeRedeliveryEvent;
@@ -14,9 +17,12 @@ final class AttemptCounter extends EventNotifierSupport {
     private static final String REDELIVERIES = "walrouteRedeliveries";
 
     private final FailureCounts counts;
+    private final Supplier<Redactions> redactions;
 
-    AttemptCounter(FailureCounts counts) {
+    /** @param redactions gives null if nothing is hidden */
+    AttemptCounter(FailureCounts counts, Supplier<Redactions> redactions) {
         this.counts = counts;
+        this.redactions = redactions;
         setIgnoreCamelContextInitEvents(true);
         setIgnoreCamelContextEvents(true);
         setIgnoreRouteEvents(true);
@@ -50,7 +56,13 @@ final class AttemptCounter extends EventNotifierSupport {
     private void count(Exchange exchange, Throwable caught) {
         String sink = exchange.getProperty(ChangeProperties.LANE, String.class);
         if (sink != null) {
-            counts.redelivered(sink, Failure.kind(exchange), Failure.cause(caught));
+            String kind = Failure.kind(exchange);
+            counts.redelivered(
+                    sink,
+                    kind,
+                    exchange.getMessage().getBody() instanceof ChangeEvent event
+                            ? Failure.cause(caught, Failure.hiding(exchange, redactions.get(), sink, event))
+                            : redactions.get() == null ? Failure.cause(caught) : kind);
         }
     }
 }

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.walroute.change.AttemptDetails;
 import io.walroute.change.ChangeProperties;
+import io.walroute.change.Redacted;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
@@ -24,6 +25,8 @@ final class AttemptLog {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final String PROPERTY = "walrouteAttempts:";
 
+    private static final String NOT_SHOWN = "not shown, it may hold hidden columns";
+
     private AttemptLog() {}
 
     /** Notes on the exchange how an attempt ended that will be repeated. */
@@ -33,7 +36,7 @@ final class AttemptLog {
 
     /** What was noted, and how the last attempt ended. */
     static String with(Exchange exchange, Throwable caught) {
-        return last(noted(exchange) + line(caught));
+        return last(noted(exchange) + line(exchange, caught));
     }
 
     /** What was noted, when the last one was no attempt. */
@@ -46,16 +49,20 @@ final class AttemptLog {
         return PROPERTY + exchange.getProperty(ChangeProperties.LANE, "", String.class);
     }
 
-    private static String line(Throwable caught) {
+    private static String line(Exchange exchange, Throwable caught) {
+        // Before it is cut: of a value that is cut, a part would stay.
+        UnaryOperator<String> hide = exchange.getProperty(ChangeProperties.REDACTED) instanceof Redacted redacted
+                ? redacted::hide
+                : UnaryOperator.identity();
         var line = JSON.createObjectNode();
         AttemptDetails details = details(caught);
         Instant at = details == null ? Instant.now() : details.getAt();
         line.put("at", at.truncatedTo(ChronoUnit.MILLIS).toString());
         if (details != null && details.getStatus() > 0) {
             line.put("status", details.getStatus());
-            line.put("answer", Failure.oneLine(details.getAnswer()));
+            line.put("answer", Failure.oneLine(hide.apply(details.getAnswer())));
         } else {
-            line.put("cause", Failure.cause(caught));
+            line.put("cause", Failure.cause(caught, hide));
         }
         return line + "\n";
     }
@@ -78,8 +85,8 @@ final class AttemptLog {
         for (JsonNode attempt : read(text)) {
             for (String member : List.of("answer", "cause")) {
                 if (attempt.has(member)) {
-                    ((ObjectNode) attempt)
-                            .put(member, hide.apply(attempt.path(member).asText()));
+                    String shown = hide.apply(attempt.path(member).asText());
+                    ((ObjectNode) attempt).put(member, shown == null ? NOT_SHOWN : shown);
                 }
             }
             hidden.append(attempt).append('\n');

@@ -118,7 +118,7 @@ public final class DeadLetterComponent extends DefaultComponent {
         MeterRegistry meterRegistry = found != null ? found : new SimpleMeterRegistry();
         meters = new DeadLetterMeters(meterRegistry);
         failureCounts = new FailureCounts(meterRegistry);
-        var attempts = new AttemptCounter(failureCounts);
+        var attempts = new AttemptCounter(failureCounts, () -> redactions);
         ServiceHelper.startService(attempts);
         getCamelContext().getManagementStrategy().addEventNotifier(attempts);
     }

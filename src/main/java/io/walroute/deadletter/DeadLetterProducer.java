@@ -2,8 +2,6 @@ package io.walroute.deadletter;
 
 import io.walroute.change.ChangeEvent;
 import io.walroute.change.ChangeProperties;
-import io.walroute.change.Redacted;
-import io.walroute.change.Redactions;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Optional;
@@ -97,11 +95,7 @@ final class DeadLetterProducer extends DefaultAsyncProducer {
 
     /** Messages of databases and receivers may repeat values that this sink, or the reader of its dead letters, must not see. */
     private UnaryOperator<String> hiding(Exchange exchange, String sink, ChangeEvent event) {
-        if (exchange.getProperty(ChangeProperties.REDACTED) instanceof Redacted redacted) {
-            return redacted::hide;
-        }
-        Redactions redactions = component.redactions();
-        return redactions == null ? UnaryOperator.identity() : redactions.redact(sink, event)::hide;
+        return Failure.hiding(exchange, component.redactions(), sink, event);
     }
 
     /** The lane counts what it hands over to be parked. */

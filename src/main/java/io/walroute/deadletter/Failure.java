@@ -1,7 +1,11 @@
 package io.walroute.deadletter;
 
+import io.walroute.change.ChangeEvent;
 import io.walroute.change.ChangeProperties;
 import io.walroute.change.NotAttempted;
+import io.walroute.change.Redacted;
+import io.walroute.change.Redactions;
+import java.sql.SQLException;
 import java.util.function.UnaryOperator;
 import java.util.regex.Pattern;
 import org.apache.camel.Exchange;
@@ -36,7 +40,7 @@ record Failure(int attempts, String cause, String route, String endpoint, String
         String reason = exchange.getProperty(ChangeProperties.PARK_REASON, String.class);
         Throwable caught = exchange.getProperty(Exchange.EXCEPTION_CAUGHT, Throwable.class);
         if (reason != null || caught == null) {
-            return new Failure(0, oneLine(hide.apply(reason == null ? "sent here by its route" : reason)), null, null);
+            return new Failure(0, oneLine(reason == null ? "sent here by its route" : reason), null, null);
         }
         int redeliveries = AttemptCounter.redeliveries(exchange);
         boolean tried = !isNotAttempted(caught);
@@ -63,10 +67,31 @@ record Failure(int attempts, String cause, String route, String endpoint, String
         return cause(caught, UnaryOperator.identity());
     }
 
-    private static String cause(Throwable caught, UnaryOperator<String> hide) {
+    static String cause(Throwable caught, UnaryOperator<String> hide) {
         Throwable root = telling(caught);
         String message = root.getMessage();
-        return oneLine(message == null || message.isBlank() ? root.getClass().getSimpleName() : hide.apply(message));
+        String shown = message == null || message.isBlank() ? null : hide.apply(message);
+        return shown == null ? nameOf(root) : oneLine(shown);
+    }
+
+    private static String nameOf(Throwable root) {
+        return root.getClass().getSimpleName()
+                + (root instanceof SQLException of && of.getSQLState() != null ? " " + of.getSQLState() : "");
+    }
+
+    /**
+     * What takes out of a message what must not stand in a dead letter. It gives null where nothing of it may be shown: the
+     * route worked with all columns, and a message may hold any part of a hidden one.
+     *
+     * @param redactions null if nothing is hidden
+     */
+    static UnaryOperator<String> hiding(Exchange exchange, Redactions redactions, String sink, ChangeEvent event) {
+        if (exchange.getProperty(ChangeProperties.REDACTED) instanceof Redacted redacted) {
+            return redacted::hide;
+        }
+        return redactions == null || redactions.of(sink, event.schema(), event.table()) == null
+                ? UnaryOperator.identity()
+                : message -> null;
     }
 
     private static Throwable telling(Throwable caught) {

@@ -2,6 +2,7 @@ package io.walroute.lanes;
 
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import io.walroute.change.ChangeEvent;
 import io.walroute.change.Redactions;
 import java.util.Arrays;
 import java.util.Map;
@@ -97,6 +98,7 @@ public class LanesComponent extends DefaultComponent {
         Set<String> known = new TreeSet<>(names());
         known.addAll(disabledNames);
         known.add(Redactions.AUDIT);
+        known.removeAll(rawNames); // nothing is hidden there: a rule would have no effect
         Set<String> unknown = new TreeSet<>(redactions.sinks());
         unknown.removeAll(known);
         if (!unknown.isEmpty()) {
@@ -108,6 +110,11 @@ public class LanesComponent extends DefaultComponent {
     /** Null for a lane whose route sees all: nothing is hidden at all, or it says that its work stays in the house. */
     Redactions redactions(String name) {
         return redactions == null || isRaw(name) ? null : redactions;
+    }
+
+    /** Whether the audit log has less than all of such a change: a column that it drops leaves no trace in what is replayed. */
+    boolean isHiddenFromAudit(ChangeEvent event) {
+        return redactions != null && redactions.of(Redactions.AUDIT, event.schema(), event.table()) != null;
     }
 
     boolean isRaw(String name) {

@@ -83,9 +83,10 @@ class LanesProducer extends DefaultAsyncProducer {
     }
 
     /** What was hidden of a row must not be taken for its values: a write-back would write them into the database. */
-    private static boolean isCopy(Exchange exchange) {
+    private boolean isCopy(Exchange exchange) {
         return exchange.getMessage().getBody() instanceof ChangeEvent event
-                && !event.redactedColumns().isEmpty();
+                && (!event.redactedColumns().isEmpty()
+                        || event.replayed() && endpoint.getComponent().isHiddenFromAudit(event));
     }
 
     private void send(Delivery delivery) throws InterruptedException {

@@ -9,7 +9,7 @@ public final class UnknownSinkException extends IllegalArgumentException {
     UnknownSinkException(Set<String> unknown, Set<String> known) {
         super("Redaction rules (walroute.tables.TABLE.redact.COLUMN or .columns) name "
                 + String.join(", ", unknown)
-                + ", which is no sink. Sinks are the lanes that routes read, and audit: "
+                + ", from which nothing is hidden. Sinks are the lanes that routes read, raw ones left out, and audit: "
                 + String.join(", ", known));
     }
 }

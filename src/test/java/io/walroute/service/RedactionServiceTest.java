@@ -220,7 +220,10 @@ class RedactionServiceTest {
         await().atMost(SOON).until(() -> !rig.deadLetters("router").isEmpty());
         String shown = rig.management("/api/dead-letters").body()
                 + rig.management("/api/dead-letters/1").body();
-        assertThat(shown).contains("can't parse ***").doesNotContain(RAW);
+        assertThat(shown)
+                .contains("IllegalArgumentException")
+                .doesNotContain(RAW)
+                .doesNotContain("can't parse");
         // What the router needs to send it again once the route is mended is kept.
         assertThat(rig.deadLetters("router").toString()).contains(RAW);
     }
