@@ -1,6 +1,7 @@
 package io.walroute.notify;
 
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -16,6 +17,8 @@ final class Client {
     private final Outbox outbox;
     private final Map<String, Subscription> subscriptions = new LinkedHashMap<>();
     private final List<Consumer<Claims>> renewalListeners = new ArrayList<>();
+    private final Map<Rule, List<Object>> groups = new HashMap<>();
+    private Runnable onTooSlow = () -> {};
     private volatile Claims claims;
 
     /** Behind: the position up to which the client was sent what it wants. */
@@ -28,6 +31,8 @@ final class Client {
     boolean closed;
     /** The frame it was sent last, live: more than one of its subscriptions may want it. */
     long sentLast;
+    /** What of that frame. */
+    Selection wanted = Selection.ALL;
 
     Client(Outbox outbox, Claims claims) {
         this.outbox = outbox;
@@ -60,26 +65,41 @@ final class Client {
     void renew(Claims renewed) {
         Claims former = claims;
         claims = renewed;
+        groups.clear();
         if (!renewed.equals(former)) {
             renewalListeners.forEach(each -> each.accept(former));
         }
     }
 
+    /** Those for whom the rule decides the same as for this client. */
+    List<Object> group(Rule rule) {
+        return groups.computeIfAbsent(rule, each -> each.group(claims));
+    }
+
+    /** @param closer closes the connection, from any thread */
+    void whenTooSlow(Runnable closer) {
+        onTooSlow = closer;
+    }
+
+    void tooSlow() {
+        onTooSlow.run();
+    }
+
     /**
-     * Whether a frame from the log has to be sent to a client that is behind: a subscription wants it, and none that wants it
-     * had it before the client went back for another's sake.
+     * What of a frame from the log has to be sent to a client that is behind: a subscription wants it, and none that wants it
+     * had it before the client went back for another's sake. Null: nothing.
      */
-    boolean isDue(Frame frame) {
-        boolean wanted = false;
+    Selection due(Frame frame) {
+        Selection due = null;
         for (Subscription each : subscriptions.values()) {
             if (each.wants(frame)) {
                 if (frame.id() <= each.sentUpTo()) {
-                    return false;
+                    return null;
                 }
-                wanted = true;
+                due = due == null ? each.selection() : due.with(each.selection());
             }
         }
-        return wanted;
+        return due;
     }
 
     /** Says that frames up to the position may be missing, once per topic of those that weren't sent them. */

@@ -8,8 +8,8 @@ import com.fasterxml.jackson.databind.ObjectReader;
 import com.fasterxml.jackson.databind.cfg.JsonNodeFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.sql.SQLException;
-import java.util.HashMap;
-import java.util.Map;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Set;
 
 /** What a client asks for. */
@@ -17,7 +17,15 @@ interface ClientMessage {
     /** Called on the hub's thread. */
     void applyTo(Hub hub, Client client) throws SQLException;
 
-    record Subscribe(String id, String topic, Filter filter, String since) implements ClientMessage {
+    record Subscribe(String id, String topic, Filter filter, Selection selection, String since)
+            implements ClientMessage {
+        /** All that it names. */
+        List<String> columns() {
+            var all = new ArrayList<>(filter.columns());
+            all.addAll(selection.isAll() ? List.of() : selection.columns());
+            return all;
+        }
+
         @Override
         public void applyTo(Hub hub, Client client) throws SQLException {
             hub.subscribe(client, this);
@@ -77,7 +85,6 @@ interface ClientMessage {
     }
 
     int MAX_NAME_LENGTH = 200;
-    int MAX_FILTER_COLUMNS = 20;
 
     // Numbers keep their digits: a filter compares texts.
     ObjectReader JSON = JsonMapper.builder()
@@ -126,13 +133,19 @@ interface ClientMessage {
         // A misspelt "filter" passed over in silence would send everything to who asked for a little.
         for (var names = message.fieldNames(); names.hasNext(); ) {
             String name = names.next();
-            if (!Set.of("type", "id", "topic", "filter", "since").contains(name)) {
-                throw new Malformed("\"" + name + "\" is not a member of subscribe: id, topic, filter, since", id);
+            if (!Set.of("type", "id", "topic", "filter", "columns", "since").contains(name)) {
+                throw new Malformed(
+                        "\"" + name + "\" is not a member of subscribe: id, topic, filter, columns, since", id);
             }
         }
         required("id", id, id);
         String topic = required("topic", name(message, "topic", id), id);
-        return new Subscribe(id, topic, filter(message.path("filter"), id), name(message, "since", id));
+        return new Subscribe(
+                id,
+                topic,
+                FilterJson.filter(message.path("filter"), id),
+                FilterJson.selection(message.path("columns"), id),
+                name(message, "since", id));
     }
 
     private static Auth auth(JsonNode message, String id) throws Malformed {
@@ -163,30 +176,5 @@ interface ClientMessage {
             throw new Malformed("the member \"" + member + "\" is longer than " + MAX_NAME_LENGTH + " characters", id);
         }
         return value.asText();
-    }
-
-    private static Filter filter(JsonNode filter, String id) throws Malformed {
-        if (filter.isMissingNode() || filter.isNull()) {
-            return Filter.NONE;
-        }
-        if (!filter.isObject()) {
-            throw new Malformed("\"filter\" must be an object of columns and values", id);
-        }
-        if (filter.size() > MAX_FILTER_COLUMNS) {
-            throw new Malformed("\"filter\" names more than " + MAX_FILTER_COLUMNS + " columns", id);
-        }
-        Map<String, String> equal = new HashMap<>();
-        for (var column : filter.properties()) {
-            if (column.getValue().isContainerNode()) {
-                throw new Malformed(
-                        "\"filter\" compares \"" + column.getKey()
-                                + "\" with an object or array; a string, number, true, false or null is expected",
-                        id);
-            }
-            equal.put(
-                    column.getKey(),
-                    column.getValue().isNull() ? null : column.getValue().asText());
-        }
-        return Filter.of(equal);
     }
 }

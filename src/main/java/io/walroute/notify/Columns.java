@@ -3,67 +3,116 @@ package io.walroute.notify;
 import io.walroute.change.ChangeJson;
 import io.walroute.change.RawJson;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.stream.Stream;
 
 /**
- * What a filter may compare of one frame: the row's columns and the frame's context, each as text, so that {@code 42} and
- * {@code "42"} are the same.
+ * What can be asked of one frame: the row's columns and the frame's context.
  *
- * <p>A column is looked for in the new row, in the old one (a deleted row, a TOASTed column that didn't change), in the key,
- * then in the context; {@code context.NAME} names a context field in any case.
+ * <p>A filter looks for a column in the new row, in the old one (a deleted row, a TOASTed column that didn't change), in the
+ * key, then in the context; {@code context.NAME} names a context field in any case. A rule says which of them it means.
  */
 final class Columns {
-    static final Columns NONE = new Columns(List.of(), Map.of());
+    /** In place of a value: there is no such column, or it isn't what is in the table. */
+    static final Object MISSING = new Object();
+
+    static final Columns NONE = new Columns(null, null, null, null, Set.of());
     private static final String CONTEXT = "context.";
 
-    private final List<Map<String, Object>> rows;
+    private final Map<String, Object> newRow;
+    private final Map<String, Object> oldRow;
+    private final Map<String, Object> key;
     private final Map<String, Object> context;
+    private final List<Map<String, Object>> rows;
+    private final Set<String> redacted;
 
-    private Columns(List<Map<String, Object>> rows, Map<String, Object> context) {
-        this.rows = rows;
-        this.context = context;
+    private Columns(
+            Map<String, Object> newRow,
+            Map<String, Object> oldRow,
+            Map<String, Object> key,
+            Map<String, Object> context,
+            Set<String> redacted) {
+        this.newRow = newRow;
+        this.oldRow = oldRow;
+        this.key = key;
+        this.context = context == null ? Map.of() : context;
+        this.redacted = redacted;
+        rows = Stream.of(newRow, oldRow, key).filter(Objects::nonNull).toList();
     }
 
     static Columns ofFrame(String frameJson) {
-        Map<String, Object> frame = object(new RawJson(frameJson));
+        Map<String, Object> frame = ChangeJson.readRow(frameJson);
         Map<String, Object> event = object(frame.get("event"));
-        var rows = new ArrayList<Map<String, Object>>(3);
-        for (String row : List.of("new", "old", "key")) {
-            Map<String, Object> columns = object(event.get(row));
-            if (!columns.isEmpty()) {
-                rows.add(columns);
-            }
+        if (event == null) {
+            return NONE;
         }
-        return new Columns(rows, object(frame.get("context")));
+        var redacted = new HashSet<String>();
+        if (event.get("redacted_columns") instanceof RawJson names) {
+            JsonTexts.strings(names).forEach(redacted::add);
+        }
+        return new Columns(
+                object(event.get("new")),
+                object(event.get("old")),
+                object(event.get("key")),
+                object(frame.get("context")),
+                redacted);
     }
 
+    /** Null if it is no object. */
     private static Map<String, Object> object(Object value) {
         boolean isObject = value instanceof RawJson raw && raw.text().startsWith("{");
-        return isObject ? ChangeJson.readRow(value.toString()) : Map.of();
+        return isObject ? ChangeJson.readRow(value.toString()) : null;
+    }
+
+    /** Null if the frame has none. */
+    Map<String, Object> newRow() {
+        return newRow;
+    }
+
+    /** Null if the frame has none. */
+    Map<String, Object> oldRow() {
+        return oldRow;
+    }
+
+    Map<String, Object> key() {
+        return key;
+    }
+
+    Map<String, Object> context() {
+        return context;
+    }
+
+    /** Whether the frame shows something else than the table has. */
+    boolean isRedacted(String column) {
+        return redacted.contains(column);
     }
 
     /** The named values as texts, null for a JSON null; null instead of a list if any is not there at all. */
     List<String> texts(List<String> names) {
         var texts = new ArrayList<String>(names.size());
         for (String name : names) {
-            Map<String, Object> owner = ownerOf(name);
-            if (owner == null) {
+            Object value = value(name);
+            if (value == MISSING) {
                 return null;
             }
-            Object value = owner.get(owner == context ? contextName(name) : name);
             texts.add(value == null ? null : value.toString());
         }
         return texts;
     }
 
-    private Map<String, Object> ownerOf(String name) {
+    /** {@link #MISSING} if there is none of that name. */
+    Object value(String name) {
         for (Map<String, Object> row : rows) {
             if (row.containsKey(name)) {
-                return row;
+                return row.get(name);
             }
         }
-        return context.containsKey(contextName(name)) ? context : null;
+        String contextName = contextName(name);
+        return context.containsKey(contextName) ? context.get(contextName) : MISSING;
     }
 
     private String contextName(String name) {

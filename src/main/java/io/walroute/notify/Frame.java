@@ -1,11 +1,24 @@
 package io.walroute.notify;
 
-/** One frame of the log, as every client that asked for it gets it. Its columns are read only if a filter asks. */
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.BooleanSupplier;
+
+/**
+ * One frame of the log. Its text is made once for each selection of columns, its columns are read only if someone asks, and
+ * who may see it is decided once for each group of clients. For one thread, the hub's.
+ */
 final class Frame {
+    /** How many texts and decisions a frame keeps that may stay in memory for a while. */
+    static final int KEPT = 8;
+
     private final long id;
     private final String topic;
     private final String text;
     private Columns columns;
+    private Map<Selection, String> selected;
+    private Map<List<Object>, Boolean> decisions;
 
     /** @param logged the JSON object that was logged; the position becomes its last member */
     Frame(long id, String topic, String logged) {
@@ -27,7 +40,50 @@ final class Frame {
         return text;
     }
 
-    /** For one thread, the hub's. */
+    /** @param keep how many selections' texts to keep */
+    String text(Selection selection, int keep) {
+        if (selection.isAll()) {
+            return text;
+        }
+        String found = selected == null ? null : selected.get(selection);
+        if (found != null) {
+            return found;
+        }
+        String made = make(selection);
+        if (selected == null) {
+            selected = new HashMap<>();
+        }
+        if (selected.size() < keep) {
+            selected.put(selection, made);
+        }
+        return made;
+    }
+
+    private String make(Selection selection) {
+        try {
+            return selection.of(text);
+        } catch (IllegalArgumentException | ClassCastException notOurs) {
+            // Someone wrote into the log by hand: that it isn't whole must not mean that all of it goes out.
+            return ServerMessage.gap(topic, "the frame at position " + id + " can't be read");
+        }
+    }
+
+    /** A topic has one rule: the group alone tells decisions apart. */
+    boolean decide(List<Object> group, int keep, BooleanSupplier decision) {
+        Boolean known = decisions == null ? null : decisions.get(group);
+        if (known != null) {
+            return known;
+        }
+        boolean decided = decision.getAsBoolean();
+        if (decisions == null) {
+            decisions = new HashMap<>();
+        }
+        if (decisions.size() < keep) {
+            decisions.put(group, decided);
+        }
+        return decided;
+    }
+
     Columns columns() {
         if (columns == null) {
             try {

@@ -6,6 +6,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Queue;
 import java.util.Set;
@@ -37,6 +38,9 @@ final class Hub {
     private final FrameLog log;
     private final long maxBehind;
     private final int maxSubscriptions;
+    private final Access access;
+    private final Map<String, Boolean> closeSlow;
+    private final KnownColumns known;
     private final NotifyMeters meters;
     private final Thread thread;
 
@@ -54,13 +58,17 @@ final class Hub {
     private final Set<Client> clients = new HashSet<>();
 
     private final List<Subscription> found = new ArrayList<>();
+    private final List<Client> due = new ArrayList<>();
     /** The position up to which live clients were sent what they want. */
     private long last;
 
-    Hub(FrameLog log, long maxBehind, int maxSubscriptions, NotifyMeters meters) {
+    Hub(FrameLog log, NotifySettings settings, KnownColumns known, NotifyMeters meters) {
         this.log = log;
-        this.maxBehind = maxBehind;
-        this.maxSubscriptions = maxSubscriptions;
+        this.known = known;
+        maxBehind = settings.maxBehind();
+        maxSubscriptions = settings.limits().subscriptions();
+        access = new Access(settings.topics().parsedRules(), settings.isRuleRequired());
+        closeSlow = settings.topics().closeSlow();
         this.meters = meters;
         thread = new Thread(this::run, "notify-hub");
         thread.setDaemon(true);
@@ -200,18 +208,37 @@ final class Hub {
 
     private void send(Frame frame) {
         found.clear();
+        due.clear();
         topics.find(frame, found);
         for (Subscription each : found) {
             Client client = each.client();
-            if (client.live && client.sentLast != frame.id() && frame.id() > each.from()) {
+            if (frame.id() > each.from()) {
+                boolean again = client.sentLast == frame.id();
+                client.wanted = again ? client.wanted.with(each.selection()) : each.selection();
                 client.sentLast = frame.id();
-                if (client.outbox().offer(frame.text())) {
-                    meters.sent();
-                } else {
-                    client.slow = true;
-                    fallBehind(client, frame.id() - 1);
+                if (!again) {
+                    due.add(client);
                 }
             }
+        }
+        for (Client client : due) {
+            if (access.allows(client, frame, Integer.MAX_VALUE)) {
+                send(frame, client);
+            }
+        }
+    }
+
+    private void send(Frame frame, Client client) {
+        if (client.outbox().offer(frame.text(client.wanted, Integer.MAX_VALUE))) {
+            meters.sent();
+        } else if (Boolean.TRUE.equals(TopicPolicies.of(closeSlow, frame.topic()))) {
+            meters.closedSlow();
+            // Nothing more is put into its outbox: it is behind, and gone before it has room.
+            fallBehind(client, frame.id() - 1);
+            client.tooSlow();
+        } else {
+            client.slow = true;
+            fallBehind(client, frame.id() - 1);
         }
     }
 
@@ -291,8 +318,9 @@ final class Hub {
     /** @return the position up to which the client was sent what it wants */
     private long sendDue(Client client, FrameLog.Chunk chunk) {
         for (Frame frame : chunk.frames()) {
-            if (client.isDue(frame)) {
-                if (!client.outbox().offer(frame.text())) {
+            Selection wanted = client.due(frame);
+            if (wanted != null && access.allows(client, frame, Frame.KEPT)) {
+                if (!client.outbox().offer(frame.text(wanted, Frame.KEPT))) {
                     return frame.id() - 1;
                 }
                 meters.sent();
@@ -347,6 +375,11 @@ final class Hub {
     void subscribe(Client client, ClientMessage.Subscribe wish) throws SQLException {
         findEnd();
         Start start = start(wish.since());
+        Optional<String> refusal = refusal(wish);
+        if (refusal.isPresent()) {
+            client.outbox().put(ServerMessage.error(refusal.get(), wish.id()));
+            return;
+        }
         Subscription former = client.subscriptions().get(wish.id());
         if (former != null) {
             remove(former);
@@ -359,7 +392,15 @@ final class Hub {
         if (start.gap() != null) {
             client.outbox().put(ServerMessage.gap(wish.topic(), start.gap()));
         }
-        begin(new Subscription(client, wish.id(), wish.topic(), wish.filter(), start.from()));
+        begin(new Subscription(client, wish.id(), wish.topic(), wish.filter(), wish.selection(), start.from()));
+    }
+
+    private Optional<String> refusal(ClientMessage.Subscribe wish) {
+        if (!Topics.isPattern(wish.topic()) && access.isClosed(wish.topic())) {
+            return Optional.of("nobody may see " + wish.topic() + ": no rule of the service says who");
+        }
+        return known.firstUnknown(wish.topic(), wish.columns())
+                .map(column -> "no change of " + wish.topic() + " has a column \"" + column + "\"");
     }
 
     private void begin(Subscription s) {

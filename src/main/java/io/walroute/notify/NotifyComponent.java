@@ -2,6 +2,7 @@ package io.walroute.notify;
 
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import io.walroute.change.ChangeEvent;
 import io.walroute.store.Store;
 import java.time.Duration;
 import java.util.Map;
@@ -12,6 +13,8 @@ import java.util.function.Consumer;
 import org.apache.camel.Endpoint;
 import org.apache.camel.spi.annotations.Component;
 import org.apache.camel.support.DefaultComponent;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * {@code to: notify:TOPIC} logs a change as a frame of the topic and sends it to the WebSocket clients that subscribed to it.
@@ -22,6 +25,7 @@ import org.apache.camel.support.DefaultComponent;
  */
 @Component("notify")
 public class NotifyComponent extends DefaultComponent {
+    private static final Logger LOG = LoggerFactory.getLogger(NotifyComponent.class);
     private static final Duration DRAIN = Duration.ofSeconds(5);
     // Routes go on here once their frame is on disk: what they do next may block, and the store's thread tells all
     // others
@@ -33,6 +37,7 @@ public class NotifyComponent extends DefaultComponent {
     private volatile FrameLog log;
     private volatile Hub hub;
     private volatile WebSocketServer server;
+    private final KnownColumns known = new KnownColumns();
     private NotifyMeters meters;
     private FramePruner pruner;
     private volatile ExecutorService continuing;
@@ -88,9 +93,13 @@ public class NotifyComponent extends DefaultComponent {
         continuing =
                 getCamelContext().getExecutorServiceManager().newFixedThreadPool(this, "notify", CONTINUING_THREADS);
         authenticator = new Authenticator(settings.auth());
-        hub = new Hub(log, settings.maxBehind(), settings.limits().subscriptions(), meters);
+        hub = new Hub(log, settings, known, meters);
         server = new WebSocketServer(settings, hub, authenticator, meters);
         pruner = new FramePruner();
+        if (settings.isRuleRequired() && settings.topics().rules().isEmpty()) {
+            LOG.warn("No topic has a rule, so subscribers get nothing. Set walroute.notify.topics.TOPIC.authorize, or"
+                    + " walroute.notify.require-authorization=off");
+        }
         hub.start();
         try {
             server.start();
@@ -120,6 +129,11 @@ public class NotifyComponent extends DefaultComponent {
             getCamelContext().getExecutorServiceManager().shutdownGraceful(continuing);
         }
         super.doStop();
+    }
+
+    /** From any thread. */
+    void learn(String topic, ChangeEvent event, Map<?, ?> context) {
+        known.learn(topic, event, context);
     }
 
     /** From any thread. Either callback runs, later and on a thread that it may block. */

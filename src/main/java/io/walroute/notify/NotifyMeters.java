@@ -14,6 +14,7 @@ final class NotifyMeters {
     private final AtomicInteger subscriptions = new AtomicInteger();
     private final Counter sent;
     private final Counter dropped;
+    private final Counter closedSlow;
     private final List<Meter> gauges;
 
     NotifyMeters(MeterRegistry registry) {
@@ -23,6 +24,9 @@ final class NotifyMeters {
                 .register(registry);
         dropped = Counter.builder("walroute.notify.dropped")
                 .description("Frames of the log that slow WebSocket clients were told of as a gap")
+                .register(registry);
+        closedSlow = Counter.builder("walroute.notify.closed.slow")
+                .description("WebSocket clients that were closed because they did not keep up")
                 .register(registry);
         gauges = List.of(
                 Gauge.builder("walroute.notify.clients", clients, AtomicInteger::get)
@@ -53,6 +57,10 @@ final class NotifyMeters {
                 .tag("reason", why)
                 .register(registry)
                 .increment();
+    }
+
+    void closedSlow() {
+        closedSlow.increment();
     }
 
     void dropped(long frames) {

@@ -36,7 +36,9 @@ class NotifyProducer extends DefaultAsyncProducer {
                 event = redactions.redact("notify", event).copy(); // a route that leads here without a lane
             }
             String json = new String(event.toJson(), StandardCharsets.UTF_8);
-            String frame = ServerMessage.event(topic, json, context(exchange));
+            Map<?, ?> context = context(exchange);
+            component.learn(topic, event, context);
+            String frame = ServerMessage.event(topic, json, context);
             component.announce(topic, frameOf(event, exchange), frame, () -> callback.done(false), refused -> {
                 exchange.setException(refused);
                 callback.done(false);

@@ -24,6 +24,8 @@ import java.util.Optional;
  * @param closeIdleAfter a connection that gave none for so long is closed
  * @param auth how clients prove who they are
  * @param limits what one client may cost
+ * @param topics who may see a topic, and what becomes of clients that don't keep up with it
+ * @param requireAuthorization whether nobody sees a topic without a rule; only where clients are asked who they are
  * @param tls the server's certificate and key; empty: it speaks plain ws
  */
 public record NotifySettings(
@@ -40,6 +42,8 @@ public record NotifySettings(
         Duration closeIdleAfter,
         AuthSettings auth,
         NotifyLimits limits,
+        TopicPolicies topics,
+        boolean requireAuthorization,
         Optional<TlsFiles> tls) {
 
     /** The seed's port. */
@@ -62,6 +66,9 @@ public record NotifySettings(
                 "walroute.notify.close-idle-after=" + closeIdleAfter + " must be longer than ping-every (" + pingEvery
                         + "), or connections without traffic would never live");
         allowOrigins = List.copyOf(allowOrigins);
+        if (!auth.isOn()) {
+            requireNoClaims(topics);
+        }
     }
 
     /**
@@ -86,6 +93,20 @@ public record NotifySettings(
         if (!holds) {
             throw new IllegalArgumentException(message);
         }
+    }
+
+    private static void requireNoClaims(TopicPolicies topics) {
+        topics.parsedRules()
+                .forEach((topic, rule) -> require(
+                        !rule.namesClaims(),
+                        "walroute.notify.topics." + topic + ".authorize=" + rule + " asks for claims, and subscribers"
+                                + " are not authenticated. Set walroute.notify.jwt.jwks, walroute.notify.jwt.secret or"
+                                + " walroute.notify.tokens"));
+    }
+
+    /** Whether a topic of which no rule says who may see it is nobody's. */
+    boolean isRuleRequired() {
+        return auth.isOn() && requireAuthorization;
     }
 
     private static void requireLoopback(String host) {
@@ -117,6 +138,8 @@ public record NotifySettings(
         private Duration closeIdleAfter = Duration.ofSeconds(60);
         private AuthSettings auth = AuthSettings.NONE;
         private NotifyLimits limits = NotifyLimits.DEFAULTS;
+        private TopicPolicies topics = TopicPolicies.NONE;
+        private boolean requireAuthorization = true;
         private Optional<TlsFiles> tls = Optional.empty();
 
         private Builder() {}
@@ -186,6 +209,16 @@ public record NotifySettings(
             return this;
         }
 
+        public Builder topics(TopicPolicies value) {
+            topics = value;
+            return this;
+        }
+
+        public Builder requireAuthorization(boolean value) {
+            requireAuthorization = value;
+            return this;
+        }
+
         public Builder tls(Optional<TlsFiles> value) {
             tls = value;
             return this;
@@ -206,6 +239,8 @@ public record NotifySettings(
                     closeIdleAfter,
                     auth,
                     limits,
+                    topics,
+                    requireAuthorization,
                     tls);
         }
     }

@@ -11,15 +11,17 @@ final class Subscription {
     private final String id;
     private final String topic;
     private final Filter filter;
+    private final Selection selection;
     private long from;
     private long sentUpTo;
     private boolean acknowledged;
 
-    Subscription(Client client, String id, String topic, Filter filter, long from) {
+    Subscription(Client client, String id, String topic, Filter filter, Selection selection, long from) {
         this.client = client;
         this.id = id;
         this.topic = topic;
         this.filter = filter;
+        this.selection = selection;
         startAt(from);
     }
 
@@ -38,6 +40,10 @@ final class Subscription {
 
     Filter filter() {
         return filter;
+    }
+
+    Selection selection() {
+        return selection;
     }
 
     long from() {

@@ -7,6 +7,7 @@ import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.ServerWebSocket;
+import io.vertx.core.http.impl.WebSocketInternal;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -23,6 +24,9 @@ final class WebSocketConnection {
     /** As HTTP's 401: the token no longer proves anything. */
     private static final short UNPROVEN = 4401;
 
+    private static final short TRY_AGAIN_LATER = 1013;
+
+    private static final Duration CUT_AFTER = Duration.ofSeconds(5);
     private static final Duration LONGEST_TIMER = Duration.ofHours(1);
 
     private final Vertx vertx;
@@ -50,6 +54,7 @@ final class WebSocketConnection {
     private boolean tooFast;
     private long pinger;
     private long expiryTimer = -1;
+    private long cutter = -1;
 
     WebSocketConnection(
             Vertx vertx,
@@ -68,6 +73,8 @@ final class WebSocketConnection {
         rate = new Rate(settings.limits().messagesPerSecond(), System.nanoTime());
         outbox = new Outbox(settings.queueFrames(), settings.queueBytes(), this::scheduleWriting);
         client = new Client(outbox, identity.claims());
+        client.whenTooSlow(() -> context.runOnContext(
+                now -> cutOff(TRY_AGAIN_LATER, "too slow: reconnect, and subscribe since the last position")));
     }
 
     /** @param onClosed runs once, after the socket is closed by either side */
@@ -95,6 +102,7 @@ final class WebSocketConnection {
         ended = true;
         vertx.cancelTimer(pinger);
         vertx.cancelTimer(expiryTimer);
+        vertx.cancelTimer(cutter);
         cut = true;
         drained.tryComplete();
         hub.closed(client);
@@ -172,7 +180,7 @@ final class WebSocketConnection {
         }
         Duration left = Duration.between(Instant.now(), identity.expires());
         if (left.toMillis() <= 0) {
-            cutOff("the token is expired");
+            cutOff(UNPROVEN, "the token is expired");
         } else {
             // Not in one leap: the clock may be set meanwhile.
             long wait = Math.min(left.toMillis() + 1, LONGEST_TIMER.toMillis());
@@ -181,12 +189,18 @@ final class WebSocketConnection {
     }
 
     /** What waits is not written any more, unlike in {@link #finish}. */
-    private void cutOff(String why) {
+    private void cutOff(short code, String why) {
         closing = true;
         cut = true;
         drained.tryComplete();
         hub.closed(client);
-        socket.close(UNPROVEN, why);
+        socket.close(code, why);
+        // A client that doesn't read leaves the close frame where it is, behind what it didn't read before.
+        cutter = vertx.setTimer(CUT_AFTER.toMillis(), late -> {
+            if (socket instanceof WebSocketInternal internal) {
+                internal.channelHandlerContext().close();
+            }
+        });
     }
 
     /** One message, of whatever kind: a client that sends too many is not heard for a moment. */
@@ -250,7 +264,7 @@ final class WebSocketConnection {
         } else if (System.nanoTime() - lastHeardNanos > closeIdleAfter.toNanos()) {
             socket.close(GOING_AWAY, "no sign of life for " + closeIdleAfter.toSeconds() + " s");
         } else if (!closing && !identity.stands().getAsBoolean()) {
-            cutOff("the token is no longer taken");
+            cutOff(UNPROVEN, "the token is no longer taken");
         } else if (!socket.writeQueueFull()) {
             socket.writePing(Buffer.buffer());
         }

@@ -4,6 +4,7 @@ import io.walroute.notify.AuthSettings;
 import io.walroute.notify.JwksLocation;
 import io.walroute.notify.NotifyLimits;
 import io.walroute.notify.NotifySettings;
+import io.walroute.notify.TopicPolicies;
 import io.walroute.settings.Settings;
 import io.walroute.settings.SettingsException;
 import java.util.List;
@@ -27,6 +28,8 @@ final class NotifyComposition {
                     .maxConnections(settings.notifyMaxConnections())
                     .auth(auth(settings))
                     .limits(limits(settings))
+                    .topics(new TopicPolicies(settings.notifyRules(), settings.notifyCloseSlow()))
+                    .requireAuthorization(settings.notifyRequireAuthorization())
                     .tls(settings.notifyTls())
                     .build();
             hub.check();

@@ -290,6 +290,16 @@ enum Kind {
             };
         }
     },
+    WHEN_SLOW("gap or close", Boolean.class) {
+        @Override
+        Object parse(String value) {
+            return switch (value.toLowerCase(Locale.ROOT)) {
+                case "gap" -> false;
+                case "close" -> true;
+                default -> throw new IllegalArgumentException("is neither gap nor close. Write gap or close");
+            };
+        }
+    },
     /** Read by whoever runs the receiver; here it is only known to exist. */
     HOOK("as the example", String.class) {
         @Override

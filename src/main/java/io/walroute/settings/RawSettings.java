@@ -114,7 +114,15 @@ final class RawSettings {
                         .ifPresent(secret -> known.put(key(byFile.get()), secret));
                 return;
             }
-            if (match.isPresent()) {
+            if (match.isPresent() && match.get().setting().key().contains("<topic>")) {
+                // Dots of a topic would be guessed, and a rule for a topic that there isn't protects nothing.
+                topicInFile(match.get())
+                        .ifPresentOrElse(
+                                key -> known.put(key, raw),
+                                () -> problems.add(name + " names no topic that application.properties has the setting"
+                                        + " for (" + ENVIRONMENT + "). Set "
+                                        + match.get().setting().key() + " there"));
+            } else if (match.isPresent()) {
                 known.put(key(match.get()), raw);
             } else if (name.startsWith("WALROUTE_")) {
                 problems.add(unknown(name, ENVIRONMENT, nearestVariable(name)));
@@ -179,6 +187,19 @@ final class RawSettings {
         };
     }
 
+    private Optional<String> topicInFile(Setting.Match match) {
+        String variable =
+                match.setting().key().replace("<topic>", match.variables().get(0));
+        String wanted = Setting.environmentName(variable).toUpperCase(Locale.ROOT);
+        return values.keySet().stream()
+                .filter(key ->
+                        Setting.environmentName(key).toUpperCase(Locale.ROOT).equals(wanted))
+                .findFirst()
+                .or(() -> Optional.of(match.variables().get(0))
+                        .filter(topic -> topic.indexOf('_') < 0)
+                        .map(topic -> match.setting().key().replace("<topic>", topic.toLowerCase(Locale.ROOT))));
+    }
+
     /** A receiver that the file has settings for; otherwise underscores are dashes, as they are in all keys. */
     private String hookInFile(String variable) {
         return values.keySet().stream()
@@ -232,6 +253,12 @@ final class RawSettings {
                 known.add(setting.key().replace("<name>", parts[2]).replace("<header>", header));
             } else if (parts.length == 4 && setting.key().contains("<sink>")) {
                 known.add(setting.key().replace("<sink>", parts[2]));
+            } else if (setting.key().contains("<topic>")) {
+                String prefix = "walroute.notify.topics.";
+                if (typed.startsWith(prefix) && typed.lastIndexOf('.') >= prefix.length()) {
+                    String topic = typed.substring(prefix.length(), typed.lastIndexOf('.'));
+                    known.add(setting.key().replace("<topic>", topic));
+                }
             } else if (parts.length == 4) {
                 String table = typed.substring(
                         "walroute.tables.".length() <= typed.length() ? "walroute.tables.".length() : 0,

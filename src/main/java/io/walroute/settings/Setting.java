@@ -372,6 +372,27 @@ public enum Setting {
             null,
             "changeit",
             "The password of the PKCS12 certificate of wss://."),
+    NOTIFY_REQUIRE_AUTHORIZATION(
+            "walroute.notify.require-authorization",
+            Kind.SWITCH,
+            "on",
+            null,
+            "Whether topics without a rule are sent to nobody, once subscribers are authenticated; off sends them to all"
+                    + " who are."),
+    NOTIFY_TOPIC_AUTHORIZE(
+            "walroute.notify.topics.<topic>.authorize",
+            Kind.TEXT,
+            null,
+            "new.seller_address == claims.address",
+            "Who may see a topic, or all that begin as listings.*: a rule over new., old., key., context. and claims. with"
+                    + " ==, !=, in, and, or, not; true is everybody."),
+    NOTIFY_TOPIC_WHEN_SLOW(
+            "walroute.notify.topics.<topic>.when-slow",
+            Kind.WHEN_SLOW,
+            "gap",
+            null,
+            "What becomes of a subscriber that does not keep up with a topic: it is sent the rest later and in the end told"
+                    + " of a gap, or its connection is closed with 1013."),
     NOTIFY_MAX_CONNECTIONS(
             "walroute.notify.max-connections",
             Kind.COUNT,

@@ -23,6 +23,7 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.Function;
 
 /**
  * What the user has set, checked as a whole: either every value is usable or loading names all that aren't.
@@ -249,6 +250,32 @@ public final class Settings {
         return get(Setting.NOTIFY_QUERY_TOKEN, Boolean.class);
     }
 
+    public boolean notifyRequireAuthorization() {
+        return get(Setting.NOTIFY_REQUIRE_AUTHORIZATION, Boolean.class);
+    }
+
+    /** By topic or pattern, as written: whoever runs the hub checks them. */
+    public Map<String, String> notifyRules() {
+        return byTopic(Setting.NOTIFY_TOPIC_AUTHORIZE, value -> value);
+    }
+
+    /** By topic or pattern: whether subscribers that don't keep up are closed. */
+    public Map<String, Boolean> notifyCloseSlow() {
+        return byTopic(Setting.NOTIFY_TOPIC_WHEN_SLOW, value ->
+                (Boolean) Setting.NOTIFY_TOPIC_WHEN_SLOW.kind().parse(value));
+    }
+
+    private <T> Map<String, T> byTopic(Setting setting, Function<String, T> parse) {
+        Map<String, T> byTopic = new TreeMap<>();
+        raw.values().forEach((key, value) -> {
+            Setting.Match match = Setting.ofKey(key).orElseThrow();
+            if (match.setting() == setting) {
+                byTopic.put(match.variables().get(0), parse.apply(value.value()));
+            }
+        });
+        return byTopic;
+    }
+
     public int notifyMaxConnections() {
         return get(Setting.NOTIFY_MAX_CONNECTIONS, Integer.class);
     }
@@ -464,6 +491,7 @@ public final class Settings {
             Map<TableName, TableSettings> tables = tables();
             Map<String, Map<String, String>> hooks = hooks();
             Map<String, String> redriveSchedules = redriveSchedules();
+            topics();
             if (!problems.isEmpty()) {
                 throw new SettingsException(List.copyOf(problems));
             }
@@ -540,6 +568,16 @@ public final class Settings {
                 problems.add(key + ": " + e.getMessage() + " (" + value.place() + ")");
                 return Optional.empty();
             }
+        }
+
+        /** Values that are asked for later can't be wrong then. */
+        private void topics() {
+            raw.values().forEach((key, value) -> {
+                Setting setting = Setting.ofKey(key).orElseThrow().setting();
+                if (setting.key().contains("<topic>")) {
+                    value(setting, key);
+                }
+            });
         }
 
         private Map<String, String> redriveSchedules() {

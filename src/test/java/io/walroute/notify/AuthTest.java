@@ -146,7 +146,8 @@ class AuthTest {
     private Service start(NotifySettings.Builder settings) throws Exception {
         Store store = Store.open(new Store.Settings("jdbc:sqlite:" + folder.resolve("walroute.db")));
         open.add(store);
-        var service = new Service(store, settings.port(0).build());
+        var service =
+                new Service(store, settings.port(0).requireAuthorization(false).build());
         open.add(service);
         return service;
     }

@@ -7,6 +7,7 @@ import io.walroute.tls.TlsFiles;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.DisplayNameGeneration;
@@ -32,6 +33,8 @@ class NotifySettingsTest {
                         Duration.ofSeconds(60),
                         AuthSettings.NONE,
                         NotifyLimits.DEFAULTS,
+                        TopicPolicies.NONE,
+                        true,
                         Optional.empty()));
     }
 
@@ -39,6 +42,7 @@ class NotifySettingsTest {
     void every_setting_can_be_set() {
         var auth = new AuthSettings(Optional.empty(), Optional.of(Path.of("tokens.json")), true);
         var limits = new NotifyLimits(10, 11, 12, 2000, 13, Duration.ofSeconds(14));
+        var topics = new TopicPolicies(Map.of("listings.*", "true"), Map.of("*", true));
         var tls = Optional.of(new TlsFiles("walroute.notify.tls", Path.of("a.p12"), null, "password"));
         var set = NotifySettings.builder()
                 .host("localhost")
@@ -54,6 +58,8 @@ class NotifySettingsTest {
                 .closeIdleAfter(Duration.ofSeconds(9))
                 .auth(auth)
                 .limits(limits)
+                .topics(topics)
+                .requireAuthorization(false)
                 .tls(tls)
                 .build();
 
@@ -72,6 +78,8 @@ class NotifySettingsTest {
                         Duration.ofSeconds(9),
                         auth,
                         limits,
+                        topics,
+                        false,
                         tls));
     }
 

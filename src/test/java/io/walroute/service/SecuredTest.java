@@ -103,7 +103,9 @@ class SecuredTest {
         assertRefused("WALROUTE_NOTIFY_TLS_CERTIFICATE", "missing.p12", "missing.p12 ");
         assertRefused("WALROUTE_NOTIFY_TLS_KEY", "a.key", "walroute.notify.tls.certificate is not set");
         assertRefused("WALROUTE_MANAGEMENT_TLS_CERTIFICATE", "missing.p12", "missing.p12 ");
+        assertRefused("WALROUTE_NOTIFY_TOPICS_LISTINGS_AUTHORIZE", "seller == 1", "authorize=seller == 1 names seller");
         rig.environment.remove("WALROUTE_NOTIFY_TOKENS");
+        assertRefused("WALROUTE_NOTIFY_TOPICS_LISTINGS_AUTHORIZE", "new.a == claims.a", "asks for claims");
         assertRefused("WALROUTE_NOTIFY_HOST", "0.0.0.0", "is no loopback address");
     }
 

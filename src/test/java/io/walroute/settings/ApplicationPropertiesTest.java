@@ -90,6 +90,7 @@ class ApplicationPropertiesTest {
                 .replace("<column>", "seller_address")
                 .replace("<name>", "partner")
                 .replace("<sink>", "hook")
+                .replace("<topic>", "listings.price_changed")
                 .replace("<header>", "X-Source");
     }
 

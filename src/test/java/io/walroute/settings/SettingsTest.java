@@ -267,6 +267,24 @@ class SettingsTest {
         change(all, Setting.NOTIFY_TLS_PASSWORD, "walroute.notify.tls.password", "pw1", "WALROUTE_NOTIFY_TLS_PASSWORD");
         change(
                 all,
+                Setting.NOTIFY_REQUIRE_AUTHORIZATION,
+                "walroute.notify.require-authorization",
+                "off",
+                "WALROUTE_NOTIFY_REQUIRE_AUTHORIZATION");
+        change(
+                all,
+                Setting.NOTIFY_TOPIC_AUTHORIZE,
+                "walroute.notify.topics.listings.authorize",
+                "new.a == claims.a",
+                "WALROUTE_NOTIFY_TOPICS_LISTINGS_AUTHORIZE");
+        change(
+                all,
+                Setting.NOTIFY_TOPIC_WHEN_SLOW,
+                "walroute.notify.topics.listings.when-slow",
+                "close",
+                "WALROUTE_NOTIFY_TOPICS_LISTINGS_WHEN_SLOW");
+        change(
+                all,
                 Setting.NOTIFY_MAX_CONNECTIONS,
                 "walroute.notify.max-connections",
                 "11",
@@ -431,6 +449,9 @@ class SettingsTest {
                         settings.home().resolve("a.pem"),
                         settings.home().resolve("a.key"),
                         "pw1"));
+        assertThat(settings.notifyRequireAuthorization()).isFalse();
+        assertThat(settings.notifyRules()).isEqualTo(Map.of("listings", "new.a == claims.a"));
+        assertThat(settings.notifyCloseSlow()).isEqualTo(Map.of("listings", true));
         assertThat(settings.notifyMaxConnections()).isEqualTo(11);
         assertThat(settings.notifyMaxConnectionsPerSubject()).isEqualTo(12);
         assertThat(settings.notifyMaxConnectionsPerAddress()).contains(13);
@@ -676,6 +697,25 @@ class SettingsTest {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    @Test
+    void what_is_said_of_topics_is_kept_by_topic_and_the_environment_changes_only_what_the_file_names() {
+        append("walroute.notify.topics.listings.*.authorize=new.a == 'x'", "walroute.notify.topics.a.b.authorize=true");
+        append("walroute.notify.topics.a.b.when-slow=close");
+        Settings settings = Settings.load(home, Map.of("WALROUTE_NOTIFY_TOPICS_A_B_AUTHORIZE", "false"));
+        assertThat(settings.notifyRules()).isEqualTo(Map.of("listings.*", "new.a == 'x'", "a.b", "false"));
+        assertThat(settings.notifyCloseSlow()).isEqualTo(Map.of("a.b", true));
+
+        append("walroute.notify.topics.a.b.authorise=true", "walroute.notify.topics.c.when-slow=wait");
+        assertThat(problems(Map.of("WALROUTE_NOTIFY_TOPICS_C_D_AUTHORIZE", "true")))
+                .anySatisfy(problem -> assertThat(problem)
+                        .contains("walroute.notify.topics.a.b.authorise is not a setting")
+                        .contains("Did you mean walroute.notify.topics.a.b.authorize?"))
+                .anySatisfy(problem -> assertThat(problem)
+                        .startsWith("walroute.notify.topics.c.when-slow=wait is neither gap nor close"))
+                .anySatisfy(problem -> assertThat(problem)
+                        .startsWith("WALROUTE_NOTIFY_TOPICS_C_D_AUTHORIZE names no topic that application.properties"));
     }
 
     @Test

@@ -1,0 +1,184 @@
+package io.walroute.notify;
+
+import static io.walroute.notify.Service.insert;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assumptions.assumeThat;
+import static org.awaitility.Awaitility.await;
+
+import io.walroute.store.Store;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.DisplayNameGeneration;
+import org.junit.jupiter.api.DisplayNameGenerator.ReplaceUnderscores;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** docs/client/walroute.mjs in Node. */
+@DisplayNameGeneration(ReplaceUnderscores.class)
+class JavaScriptClientTest {
+    private static final String TOPIC = "listings.created";
+    private static final String TOKEN = "token-of-alice-0001";
+    private static List<String> node;
+
+    @TempDir
+    Path folder;
+
+    private final List<AutoCloseable> open = new ArrayList<>();
+    private final List<String> lines = Collections.synchronizedList(new ArrayList<>());
+
+    /** WebSocket is there from 22 on; in 20 behind a switch. */
+    @BeforeAll
+    static void findNode() throws Exception {
+        for (List<String> each : List.of(List.of("node"), List.of("node", "--experimental-websocket"))) {
+            var command = new ArrayList<>(each);
+            command.addAll(List.of("-e", "process.exit(typeof WebSocket === 'function' ? 0 : 1)"));
+            try {
+                Process found =
+                        new ProcessBuilder(command).redirectErrorStream(true).start();
+                found.getInputStream().readAllBytes();
+                if (found.waitFor() == 0) {
+                    node = each;
+                    break;
+                }
+            } catch (IOException none) {
+                break;
+            }
+        }
+        assumeThat(node).as("a Node that has WebSocket").isNotNull();
+    }
+
+    @AfterEach
+    void close() throws Exception {
+        for (int i = open.size() - 1; i >= 0; i--) {
+            open.get(i).close();
+        }
+    }
+
+    private Service start(NotifySettings.Builder settings) throws Exception {
+        Store store = Store.open(new Store.Settings("jdbc:sqlite:" + folder.resolve("walroute.db")));
+        open.add(store);
+        var service = new Service(store, settings.build());
+        open.add(service);
+        return service;
+    }
+
+    private void run(int port, String options) throws Exception {
+        Path script = Files.writeString(folder.resolve("run.mjs"), """
+                import { subscribe } from '%s';
+                const watch = subscribe('ws://127.0.0.1:%d/ws', {
+                  topic: '%s',
+                  onEvent: (event, frame) => console.log(`event ${event.key.id} ${JSON.stringify(event.new)}`),
+                  onGap: (reason) => console.log('gap ' + reason),
+                  onError: (error) => console.log('error ' + error.message),
+                  onState: (state, why) => console.log(state + ' ' + why),
+                  %s
+                });
+                """.formatted(
+                        Path.of("docs/client/walroute.mjs").toAbsolutePath().toUri(), port, TOPIC, options));
+        var command = new ArrayList<>(node);
+        command.add(script.toString());
+        Process process = new ProcessBuilder(command)
+                .redirectError(ProcessBuilder.Redirect.INHERIT)
+                .start();
+        open.add(process::destroyForcibly);
+        var reader = new Thread(() -> {
+            try (BufferedReader out = process.inputReader()) {
+                out.lines().forEach(lines::add);
+            } catch (java.io.UncheckedIOException | IOException ended) {
+                lines.add("ended");
+            }
+        });
+        reader.setDaemon(true);
+        reader.start();
+    }
+
+    private void awaitLine(String beginning, int count) {
+        await().atMost(Duration.ofSeconds(30))
+                .until(() -> List.copyOf(lines).stream()
+                                .filter(line -> line.startsWith(beginning))
+                                .count()
+                        >= count);
+    }
+
+    private List<String> events() {
+        return List.copyOf(lines).stream()
+                .filter(line -> line.startsWith("event ") || line.startsWith("gap "))
+                .toList();
+    }
+
+    private static void send(Service service, long from, long to) throws Exception {
+        for (long id = from; id <= to; id++) {
+            assertThat(service.send(TOPIC, insert(id, "price_wei", "" + id, "note", "x"))
+                            .get(20, TimeUnit.SECONDS)
+                            .getException())
+                    .isNull();
+        }
+    }
+
+    @Test
+    void it_goes_on_over_a_restart_of_the_server_without_hole_or_repeat() throws Exception {
+        Service service = start(NotifySettings.builder().port(0));
+        int port = service.port();
+        run(port, "filter: { price_wei: { gt: '1' } }, columns: ['price_wei'],");
+        awaitLine("live", 1);
+        send(service, 1, 3);
+        awaitLine("event 3", 1);
+        service.close();
+        awaitLine("waiting 1001", 1);
+
+        // Its frames go into the log before the client is back.
+        Service meanwhile = start(NotifySettings.builder().port(0));
+        send(meanwhile, 4, 6);
+        meanwhile.close();
+        Service again = start(NotifySettings.builder().port(port));
+        awaitLine("live", 2);
+        send(again, 7, 8);
+        awaitLine("event 8", 1);
+
+        assertThat(events())
+                .containsExactly(
+                        "event 2 {\"price_wei\":\"2\"}",
+                        "event 3 {\"price_wei\":\"3\"}",
+                        "event 4 {\"price_wei\":\"4\"}",
+                        "event 5 {\"price_wei\":\"5\"}",
+                        "event 6 {\"price_wei\":\"6\"}",
+                        "event 7 {\"price_wei\":\"7\"}",
+                        "event 8 {\"price_wei\":\"8\"}");
+    }
+
+    @Test
+    void it_proves_who_it_is_and_says_what_the_server_refuses() throws Exception {
+        Path tokens = Files.writeString(
+                folder.resolve("tokens.json"),
+                "[{\"token\":\"" + TOKEN + "\",\"subject\":\"alice\",\"claims\":{\"limit\":\"2\"}}]");
+        Service service = start(NotifySettings.builder()
+                .port(0)
+                .auth(new AuthSettings(Optional.empty(), Optional.of(tokens), false))
+                .topics(new TopicPolicies(Map.of(TOPIC, "new.price_wei == claims.limit"), Map.of())));
+        run(service.port(), "token: async () => '" + TOKEN + "',");
+        awaitLine("live", 1);
+        send(service, 1, 3);
+        awaitLine("event", 1);
+        assertThat(events()).containsExactly("event 2 {\"id\":2,\"price_wei\":\"2\",\"note\":\"x\"}");
+
+        lines.clear();
+        run(service.port(), "token: '" + TOKEN + "', columns: [],");
+        awaitLine("closed", 1);
+        awaitLine("error \"columns\" must be", 1);
+        lines.clear();
+        run(service.port(), "token: 'another-token-0001', since: '0',");
+        awaitLine("waiting", 2);
+        assertThat(events()).isEmpty();
+    }
+}
