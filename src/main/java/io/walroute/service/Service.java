@@ -45,6 +45,7 @@ import java.nio.file.Path;
 import java.security.cert.CertificateException;
 import java.security.cert.CertificateFactory;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -893,13 +894,25 @@ public final class Service implements AutoCloseable {
                 distribution.close();
             }
             if (database != null) {
-                database.close();
+                closeWithin(database, Duration.ofSeconds(2));
             }
             // Last: what was in flight until now may still be written into it.
             if (store != null) {
                 store.close();
             }
             meters.close();
+        }
+    }
+
+    /** The pool waits for a connection that is being made, however dead the server is that it is made to. */
+    private static void closeWithin(HikariDataSource pool, Duration time) {
+        var closing = new Thread(pool::close, "database-close");
+        closing.setDaemon(true);
+        closing.start();
+        try {
+            closing.join(time.toMillis());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
         }
     }
 
