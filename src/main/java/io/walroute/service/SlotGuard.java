@@ -407,12 +407,6 @@ final class SlotGuard implements SlotCheck, AutoCloseable {
 
     @Override
     public void close() {
-        timer.shutdownNow();
-        try {
-            timer.awaitTermination(5, TimeUnit.SECONDS);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
-        connection.drop();
+        connection.closeAfter(timer);
     }
 }

@@ -202,12 +202,6 @@ final class WalWatch implements AutoCloseable {
 
     @Override
     public void close() {
-        timer.shutdownNow();
-        try {
-            timer.awaitTermination(5, TimeUnit.SECONDS);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
-        connection.drop();
+        connection.closeAfter(timer);
     }
 }
