@@ -24,12 +24,6 @@ final class CallLimit {
         return true;
     }
 
-    /** Whether there is none at present. */
-    synchronized boolean isUsedUp(long nowNanos) {
-        refill(nowNanos);
-        return left < 1;
-    }
-
     private void refill(long nowNanos) {
         left = Math.min(most, left + Math.max(0, nowNanos - lastNanos) / 1e9 * perSecond);
         lastNanos = nowNanos;

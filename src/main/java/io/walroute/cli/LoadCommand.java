@@ -24,6 +24,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 @Command(
@@ -63,28 +64,6 @@ final class LoadCommand implements Callable<Integer> {
     private double rate;
 
     @Option(
-            names = "--seed",
-            paramLabel = "N",
-            defaultValue = "1",
-            description = "What the traffic's chances start from (default: ${DEFAULT-VALUE}).")
-    private long seed;
-
-    @Option(
-            names = "--connections",
-            paramLabel = "N",
-            defaultValue = "4",
-            description = "How many connections work side by side (default: ${DEFAULT-VALUE}).")
-    private int connections;
-
-    @Option(
-            names = "--large-every",
-            paramLabel = "N",
-            defaultValue = "100",
-            description =
-                    "Each Nth transaction of a connection changes hundreds of rows; 0 for none (default: ${DEFAULT-VALUE}).")
-    private int largeEvery;
-
-    @Option(
             names = "--demo",
             description =
                     "On embedded servers with the service in this process: nothing needs to be installed or running.")
@@ -92,6 +71,9 @@ final class LoadCommand implements Callable<Integer> {
 
     @Option(names = "--html", paramLabel = "FILE", description = "Also write the report with plots as one HTML page.")
     private Path html;
+
+    @Mixin
+    private TrafficOptions traffic;
 
     @Option(names = "--json", description = "Print one JSON document at the end.")
     private boolean json;
@@ -103,11 +85,7 @@ final class LoadCommand implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         DurationConverter.requireRate(rate);
-        if (connections < 1 || largeEvery < 0) {
-            throw new Failure(
-                    Failure.MISCONFIGURED,
-                    "--connections " + connections + " must be 1 or more, --large-every " + largeEvery + " 0 or more");
-        }
+        traffic.check();
         requireWritable();
         return demo ? runDemo() : runAgainst(session.settings());
     }
@@ -166,7 +144,8 @@ final class LoadCommand implements Callable<Integer> {
 
     private int run(Settings settings, ServiceView service) throws Exception {
         var line = new ProgressLine(session.out(), Terminal.hasColours());
-        var options = new LoadOptions(duration, rate, seed, connections, largeEvery, PATIENCE);
+        var options =
+                new LoadOptions(duration, rate, traffic.seed(), traffic.connections(), traffic.largeEvery(), PATIENCE);
         var run = new LoadRun(
                 settings, SimulateCommand.jdbcUrl(settings.databaseUrl()), options, service, (share, what) -> {
                     if (!json) {

@@ -15,6 +15,7 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 @Command(
@@ -44,27 +45,8 @@ final class SimulateCommand implements Callable<Integer> {
     @Option(names = "--changes", paramLabel = "N", description = "Stop after this many committed changes.")
     private long changes;
 
-    @Option(
-            names = "--connections",
-            paramLabel = "N",
-            defaultValue = "4",
-            description = "How many connections work side by side (default: ${DEFAULT-VALUE}).")
-    private int connections;
-
-    @Option(
-            names = "--seed",
-            paramLabel = "N",
-            defaultValue = "1",
-            description = "The same seed and one connection make the same changes (default: ${DEFAULT-VALUE}).")
-    private long seed;
-
-    @Option(
-            names = "--large-every",
-            paramLabel = "N",
-            defaultValue = "100",
-            description =
-                    "Each Nth transaction of a connection changes hundreds of rows; 0 for none (default: ${DEFAULT-VALUE}).")
-    private int largeEvery;
+    @Mixin
+    private TrafficOptions traffic;
 
     @Option(names = "--json", description = "Print one JSON document at the end.")
     private boolean json;
@@ -76,18 +58,22 @@ final class SimulateCommand implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         DurationConverter.requireRate(rate);
-        if (changes < 0 || connections < 1 || largeEvery < 0) {
-            throw new Failure(
-                    Failure.MISCONFIGURED,
-                    "--changes " + changes + ", --connections " + connections + " and --large-every " + largeEvery
-                            + " must not be negative, and one connection is the least");
+        traffic.check();
+        if (changes < 0) {
+            throw new Failure(Failure.MISCONFIGURED, "--changes " + changes + " must be 0 or more");
         }
         var settings = session.settings();
         try (var connection = settings.replicationTarget().connect()) {
             requireTables(connection);
         }
         var simulator = new Simulator(new SimulatorSettings(
-                jdbcUrl(settings.databaseUrl()), rate, duration, changes, seed, connections, largeEvery));
+                jdbcUrl(settings.databaseUrl()),
+                rate,
+                duration,
+                changes,
+                traffic.seed(),
+                traffic.connections(),
+                traffic.largeEvery()));
         runUntilStopped(simulator);
         return 0;
     }

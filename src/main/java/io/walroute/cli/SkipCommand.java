@@ -186,17 +186,9 @@ final class SkipCommand implements Callable<Integer> {
                         TextTable.time(transaction.committedAt().toString()),
                         transaction.commit(),
                         transaction.changes());
-        List<Map<String, Object>> rows = new ArrayList<>();
-        for (SlotTransaction.Table each : transaction.tables()) {
-            Map<String, Object> row = new LinkedHashMap<>();
-            row.put("table", each.table());
-            row.put("inserts", each.inserts());
-            row.put("updates", each.updates());
-            row.put("deletes", each.deletes());
-            row.put("truncates", each.truncates());
-            rows.add(row);
-        }
-        TextTable.print(session.out(), rows);
+        TextTable.print(
+                session.out(),
+                transaction.tables().stream().map(SlotTransaction.Table::toMap).toList());
     }
 
     private void printEnd(SlotTransaction transaction, JsonNode skip, boolean serviceRuns) {

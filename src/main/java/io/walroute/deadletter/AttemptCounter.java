@@ -4,6 +4,7 @@ import io.walroute.change.ChangeEvent;
 import io.walroute.change.ChangeProperties;
 import io.walroute.change.Redactions;
 import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
 import org.apache.camel.Exchange;
 import org.apache.camel.spi.CamelEvent;
 import org.apache.camel.spi.CamelEvent.ExchangeRedeliveryEvent;
@@ -47,22 +48,23 @@ final class AttemptCounter extends EventNotifierSupport {
             exchange.setProperty(REDELIVERIES, redelivery.getAttempt());
             Throwable caught = exchange.getProperty(Exchange.EXCEPTION_CAUGHT, Throwable.class);
             if (caught != null) {
-                AttemptLog.note(exchange, caught);
-                count(exchange, caught);
+                String sink = exchange.getProperty(ChangeProperties.LANE, String.class);
+                UnaryOperator<String> hide = hiding(exchange, sink);
+                AttemptLog.note(exchange, caught, hide);
+                if (sink != null) {
+                    counts.redelivered(sink, Failure.kind(exchange), Failure.cause(caught, hide));
+                }
             }
         }
     }
 
-    private void count(Exchange exchange, Throwable caught) {
-        String sink = exchange.getProperty(ChangeProperties.LANE, String.class);
-        if (sink != null) {
-            String kind = Failure.kind(exchange);
-            counts.redelivered(
-                    sink,
-                    kind,
-                    exchange.getMessage().getBody() instanceof ChangeEvent event
-                            ? Failure.cause(caught, Failure.hiding(exchange, redactions.get(), sink, event))
-                            : redactions.get() == null ? Failure.cause(caught) : kind);
+    private UnaryOperator<String> hiding(Exchange exchange, String sink) {
+        Redactions known = redactions.get();
+        if (known == null) {
+            return UnaryOperator.identity();
         }
+        return sink != null && exchange.getMessage().getBody() instanceof ChangeEvent event
+                ? Failure.hiding(exchange, known, sink, event)
+                : message -> null;
     }
 }

@@ -3,10 +3,8 @@ package io.walroute.deadletter;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.walroute.change.AttemptDetails;
 import io.walroute.change.ChangeProperties;
-import io.walroute.change.Redacted;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
@@ -29,14 +27,18 @@ final class AttemptLog {
 
     private AttemptLog() {}
 
-    /** Notes on the exchange how an attempt ended that will be repeated. */
-    static void note(Exchange exchange, Throwable caught) {
-        exchange.setProperty(property(exchange), with(exchange, caught));
+    /**
+     * Notes on the exchange how an attempt ended that will be repeated.
+     *
+     * @param hide as {@link Failure#hiding} gives it
+     */
+    static void note(Exchange exchange, Throwable caught, UnaryOperator<String> hide) {
+        exchange.setProperty(property(exchange), with(exchange, caught, hide));
     }
 
     /** What was noted, and how the last attempt ended. */
-    static String with(Exchange exchange, Throwable caught) {
-        return last(noted(exchange) + line(exchange, caught));
+    static String with(Exchange exchange, Throwable caught, UnaryOperator<String> hide) {
+        return last(noted(exchange) + line(caught, hide));
     }
 
     /** What was noted, when the last one was no attempt. */
@@ -49,18 +51,14 @@ final class AttemptLog {
         return PROPERTY + exchange.getProperty(ChangeProperties.LANE, "", String.class);
     }
 
-    private static String line(Exchange exchange, Throwable caught) {
-        // Before it is cut: of a value that is cut, a part would stay.
-        UnaryOperator<String> hide = exchange.getProperty(ChangeProperties.REDACTED) instanceof Redacted redacted
-                ? redacted::hide
-                : UnaryOperator.identity();
+    private static String line(Throwable caught, UnaryOperator<String> hide) {
         var line = JSON.createObjectNode();
         AttemptDetails details = details(caught);
         Instant at = details == null ? Instant.now() : details.getAt();
         line.put("at", at.truncatedTo(ChronoUnit.MILLIS).toString());
         if (details != null && details.getStatus() > 0) {
             line.put("status", details.getStatus());
-            line.put("answer", Failure.oneLine(hide.apply(details.getAnswer())));
+            line.put("answer", Failure.shown(details.getAnswer(), hide, NOT_SHOWN));
         } else {
             line.put("cause", Failure.cause(caught, hide));
         }
@@ -74,24 +72,6 @@ final class AttemptLog {
             }
         }
         return null;
-    }
-
-    /** The same without what must not stand in a dead letter. */
-    static String hide(String text, UnaryOperator<String> hide) {
-        if (text.isEmpty()) {
-            return text;
-        }
-        var hidden = new StringBuilder();
-        for (JsonNode attempt : read(text)) {
-            for (String member : List.of("answer", "cause")) {
-                if (attempt.has(member)) {
-                    String shown = hide.apply(attempt.path(member).asText());
-                    ((ObjectNode) attempt).put(member, shown == null ? NOT_SHOWN : shown);
-                }
-            }
-            hidden.append(attempt).append('\n');
-        }
-        return hidden.toString();
     }
 
     private static String last(String text) {

@@ -31,10 +31,6 @@ record Failure(int attempts, String cause, String route, String endpoint, String
         this(attempts, cause, route, endpoint, "");
     }
 
-    static Failure of(Exchange exchange) {
-        return of(exchange, UnaryOperator.identity());
-    }
-
     /** @param hide takes out of a message what must not stand in a dead letter */
     static Failure of(Exchange exchange, UnaryOperator<String> hide) {
         String reason = exchange.getProperty(ChangeProperties.PARK_REASON, String.class);
@@ -50,7 +46,7 @@ record Failure(int attempts, String cause, String route, String endpoint, String
                 cause(caught, hide),
                 exchange.getProperty(Exchange.FAILURE_ROUTE_ID, String.class),
                 endpoint == null ? null : URISupport.sanitizeUri(endpoint),
-                AttemptLog.hide(tried ? AttemptLog.with(exchange, caught) : AttemptLog.noted(exchange), hide));
+                tried ? AttemptLog.with(exchange, caught, hide) : AttemptLog.noted(exchange));
     }
 
     private static boolean isNotAttempted(Throwable caught) {
@@ -70,8 +66,13 @@ record Failure(int attempts, String cause, String route, String endpoint, String
     static String cause(Throwable caught, UnaryOperator<String> hide) {
         Throwable root = telling(caught);
         String message = root.getMessage();
-        String shown = message == null || message.isBlank() ? null : hide.apply(message);
-        return shown == null ? nameOf(root) : oneLine(shown);
+        return message == null || message.isBlank() ? nameOf(root) : shown(message, hide, nameOf(root));
+    }
+
+    /** Before a message is cut, what is hidden of it goes: else a part could stay. */
+    static String shown(String message, UnaryOperator<String> hide, String instead) {
+        String rest = hide.apply(message);
+        return rest == null ? instead : oneLine(rest);
     }
 
     private static String nameOf(Throwable root) {

@@ -138,15 +138,7 @@ public final class SlotMove {
     }
 
     private SlotException failed(String what, SQLException e) {
-        Fault fault = "42501".equals(e.getSQLState())
-                ? Fault.PERMISSION
-                : "55006".equals(e.getSQLState()) ? Fault.SLOT_ACTIVE : Fault.STATEMENT_FAILED;
-        return new SlotException(
-                Finding.of(
-                        fault,
-                        "The replication slot " + target.slot() + " could not be " + what + ": "
-                                + ConnectFailure.line(e)),
-                e);
+        return SlotException.of(e, target.slot(), what);
     }
 
     private static void pause() throws SQLException {

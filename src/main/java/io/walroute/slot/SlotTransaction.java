@@ -2,7 +2,6 @@ package io.walroute.slot;
 
 import io.walroute.change.Lsn;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -16,6 +15,16 @@ import java.util.Map;
 public record SlotTransaction(long xid, Lsn first, Lsn commit, Instant committedAt, List<Table> tables) {
     /** @param table {@code schema.table}, without {@code public.} */
     public record Table(String table, long inserts, long updates, long deletes, long truncates) {
+        public Map<String, Object> toMap() {
+            Map<String, Object> row = new LinkedHashMap<>();
+            row.put("table", table);
+            row.put("inserts", inserts);
+            row.put("updates", updates);
+            row.put("deletes", deletes);
+            row.put("truncates", truncates);
+            return row;
+        }
+
         long changes() {
             return inserts + updates + deletes + truncates;
         }
@@ -33,17 +42,7 @@ public record SlotTransaction(long xid, Lsn first, Lsn commit, Instant committed
         json.put("first_lsn", first.toString());
         json.put("committed_at", committedAt.toString());
         json.put("changes", changes());
-        List<Map<String, Object>> rows = new ArrayList<>();
-        for (Table each : tables) {
-            Map<String, Object> row = new LinkedHashMap<>();
-            row.put("table", each.table());
-            row.put("inserts", each.inserts());
-            row.put("updates", each.updates());
-            row.put("deletes", each.deletes());
-            row.put("truncates", each.truncates());
-            rows.add(row);
-        }
-        json.put("tables", rows);
+        json.put("tables", tables.stream().map(Table::toMap).toList());
         return json;
     }
 }

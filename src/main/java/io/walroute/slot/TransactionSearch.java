@@ -274,13 +274,6 @@ public final class TransactionSearch {
     }
 
     private SlotException failed(SQLException e) {
-        Fault fault = "42501".equals(e.getSQLState())
-                ? Fault.PERMISSION
-                : "55006".equals(e.getSQLState()) ? Fault.SLOT_ACTIVE : Fault.STATEMENT_FAILED;
-        return new SlotException(
-                Finding.of(
-                        fault,
-                        "The replication slot " + slot.name() + " could not be looked into: " + ConnectFailure.line(e)),
-                e);
+        return SlotException.of(e, slot.name(), "looked into");
     }
 }

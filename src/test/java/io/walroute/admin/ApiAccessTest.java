@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.walroute.admin.ApiAccess.Call;
 import io.walroute.admin.ApiAccess.Refusal;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -54,6 +55,24 @@ class ApiAccessTest {
         assertThat(status(local.check(post(RIGHT, JSON)))).isEqualTo(200);
         assertThat(status(local.check(post("bearer  " + TOKEN, JSON + "; charset=utf-8"))))
                 .isEqualTo(200);
+    }
+
+    @Test
+    void many_wrong_tokens_are_refused_sooner_and_lock_nobody_out_who_has_the_right_one() {
+        for (int i = 0; i < 20; i++) {
+            assertThat(status(local.check(post("Bearer wrong" + i, JSON)))).isEqualTo(401);
+        }
+        assertThat(status(local.check(post("Bearer wrong", JSON)))).isEqualTo(429);
+        assertThat(status(local.check(post(RIGHT, JSON)))).isEqualTo(200);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"dumpRoutesAsXml, false", "dumpAllTracedMessagesAsJSon, true", "dumpTracedMessagesAsXml, true"})
+    void traces_hold_what_routes_see_and_need_the_token(String operation, boolean changes) {
+        byte[] body = "{\"type\":\"exec\",\"mbean\":\"a:b=c\",\"operation\":\"%s\"}"
+                .formatted(operation)
+                .getBytes(StandardCharsets.UTF_8);
+        assertThat(JolokiaAccess.postChanges(body)).contains(changes);
     }
 
     @Test

@@ -14,7 +14,6 @@ import com.nimbusds.jose.jwk.gen.RSAKeyGenerator;
 import com.nimbusds.jwt.JWTClaimsSet;
 import com.nimbusds.jwt.SignedJWT;
 import com.sun.net.httpserver.HttpServer;
-import io.walroute.store.Store;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.net.InetAddress;
@@ -48,7 +47,7 @@ class AbandonedConnectionTest {
     @TempDir
     Path folder;
 
-    private final List<AutoCloseable> open = new ArrayList<>();
+    private final Opened open = new Opened();
     private final CountDownLatch asked = new CountDownLatch(1);
     private final CountDownLatch keys = new CountDownLatch(1);
     private RSAKey rsa;
@@ -89,17 +88,11 @@ class AbandonedConnectionTest {
 
     @AfterEach
     void close() throws Exception {
-        for (int i = open.size() - 1; i >= 0; i--) {
-            open.get(i).close();
-        }
+        open.close();
     }
 
     private Service start(NotifySettings.Builder settings) throws Exception {
-        Store store = Store.open(new Store.Settings("jdbc:sqlite:" + folder.resolve("walroute.db")));
-        open.add(store);
-        var service = new Service(store, settings.port(0).build());
-        open.add(service);
-        return service;
+        return open.service(folder, settings.port(0).build());
     }
 
     private String quick() throws Exception {

@@ -22,7 +22,7 @@ import com.nimbusds.jwt.JWTClaimsSet;
 import com.nimbusds.jwt.PlainJWT;
 import com.nimbusds.jwt.SignedJWT;
 import com.sun.net.httpserver.HttpServer;
-import io.walroute.store.Store;
+import io.walroute.testing.TestCa;
 import io.walroute.tls.TlsFiles;
 import java.io.FileOutputStream;
 import java.io.IOException;
@@ -42,7 +42,6 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Date;
 import java.util.List;
@@ -70,7 +69,7 @@ class AuthTest {
     @TempDir
     Path folder;
 
-    private final List<AutoCloseable> open = new ArrayList<>();
+    private final Opened open = new Opened();
 
     @BeforeAll
     static void makeKeys() throws Exception {
@@ -81,9 +80,7 @@ class AuthTest {
 
     @AfterEach
     void close() throws Exception {
-        for (int i = open.size() - 1; i >= 0; i--) {
-            open.get(i).close();
-        }
+        open.close();
     }
 
     // ---- what is given
@@ -144,18 +141,11 @@ class AuthTest {
     }
 
     private Service start(NotifySettings.Builder settings) throws Exception {
-        Store store = Store.open(new Store.Settings("jdbc:sqlite:" + folder.resolve("walroute.db")));
-        open.add(store);
-        var service =
-                new Service(store, settings.port(0).requireAuthorization(false).build());
-        open.add(service);
-        return service;
+        return open.service(folder, settings.port(0).requireAuthorization(false).build());
     }
 
     private WsClient connect(Service service, String token) {
-        WsClient client = WsClient.connect(service.port(), "Authorization", "Bearer " + token);
-        open.add(client);
-        return client;
+        return open.authorized(service, token);
     }
 
     private static int refusal(Service service, String... headers) {
@@ -479,8 +469,7 @@ class AuthTest {
                         .buildAsync(withToken, new WebSocket.Listener() {})
                         .join())
                 .hasCauseInstanceOf(WebSocketHandshakeException.class);
-        close();
-        open.clear();
+        open.close();
         Service lenient =
                 start(NotifySettings.builder().auth(new AuthSettings(secret().jwt(), Optional.empty(), true)));
         http.newWebSocketBuilder()
@@ -548,8 +537,7 @@ class AuthTest {
     void messages_beyond_the_rate_wait_and_none_is_lost() throws Exception {
         Service service =
                 start(NotifySettings.builder().limits(new NotifyLimits(1, 10, 10, 2000, 10, Duration.ofSeconds(20))));
-        WsClient client = WsClient.connect(service.port());
-        open.add(client);
+        WsClient client = open.client(service);
         long from = System.nanoTime();
 
         for (int i = 0; i < 40; i++) {
@@ -566,8 +554,7 @@ class AuthTest {
     void a_handshake_that_does_not_end_is_cut() throws Exception {
         Service service =
                 start(NotifySettings.builder().limits(new NotifyLimits(1, 10, 10, 2000, 10, Duration.ofMillis(500))));
-        WsClient client = WsClient.connect(service.port());
-        open.add(client);
+        WsClient client = open.client(service);
         try (var socket = new Socket(InetAddress.getLoopbackAddress(), service.port())) {
             socket.setSoTimeout(20_000);
             socket.getOutputStream().write("GET /ws HTTP/1.1\r\nHost: x\r\n".getBytes());
@@ -579,8 +566,8 @@ class AuthTest {
 
     @Test
     void with_tls_clients_speak_wss_and_nothing_else() throws Exception {
-        Path file = folder.resolve("server.p12");
-        keytool(file);
+        Path file =
+                new TestCa(folder, "test").issue("localhost", "ip:127.0.0.1").pkcs12();
         var tls = new TlsFiles("walroute.notify.tls", file, null, "changeit");
         Service service = start(NotifySettings.builder()
                 .tls(Optional.of(tls))
@@ -601,33 +588,6 @@ class AuthTest {
         assertThatThrownBy(() -> new TlsFiles("walroute.notify.tls", file, null, "wrong").keyManagers())
                 .hasMessageContaining("another password")
                 .hasMessageNotContaining("wrong");
-    }
-
-    private static void keytool(Path file) throws Exception {
-        Process made = new ProcessBuilder(
-                        Path.of(System.getProperty("java.home"), "bin", "keytool")
-                                .toString(),
-                        "-genkeypair",
-                        "-alias",
-                        "a",
-                        "-keyalg",
-                        "EC",
-                        "-dname",
-                        "CN=localhost",
-                        "-ext",
-                        "san=ip:127.0.0.1",
-                        "-validity",
-                        "2",
-                        "-storetype",
-                        "PKCS12",
-                        "-storepass",
-                        "changeit",
-                        "-keystore",
-                        file.toString())
-                .redirectErrorStream(true)
-                .start();
-        String output = new String(made.getInputStream().readAllBytes());
-        assertThat(made.waitFor()).as(output).isZero();
     }
 
     @Test

@@ -10,10 +10,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.walroute.change.ChangeEvent;
 import io.walroute.change.Operation;
-import io.walroute.store.Store;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -35,13 +33,11 @@ class AuthorizationTest {
     @TempDir
     Path folder;
 
-    private final List<AutoCloseable> open = new ArrayList<>();
+    private final Opened open = new Opened();
 
     @AfterEach
     void close() throws Exception {
-        for (int i = open.size() - 1; i >= 0; i--) {
-            open.get(i).close();
-        }
+        open.close();
     }
 
     private NotifySettings.Builder settings(Map<String, String> rules) throws Exception {
@@ -57,17 +53,11 @@ class AuthorizationTest {
     }
 
     private Service start(NotifySettings.Builder settings) throws Exception {
-        Store store = Store.open(new Store.Settings("jdbc:sqlite:" + folder.resolve("walroute.db")));
-        open.add(store);
-        var service = new Service(store, settings.build());
-        open.add(service);
-        return service;
+        return open.service(folder, settings.build());
     }
 
     private WsClient connect(Service service, String token) {
-        WsClient client = WsClient.connect(service.port(), "Authorization", "Bearer " + token);
-        open.add(client);
-        return client;
+        return open.authorized(service, token);
     }
 
     private static void send(Service service, String topic, ChangeEvent... events) throws Exception {
@@ -183,8 +173,7 @@ class AuthorizationTest {
         Service service = start(NotifySettings.builder()
                 .port(0)
                 .topics(new TopicPolicies(Map.of("listings.*", "new.status == 'open'"), Map.of())));
-        WsClient client = WsClient.connect(service.port());
-        open.add(client);
+        WsClient client = open.client(service);
         client.subscribe("s1", "*");
         send(service, TOPIC, insert(1, "status", "draft"));
         send(service, "offers.received", listing(2, "0xA"));

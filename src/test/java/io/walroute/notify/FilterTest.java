@@ -12,7 +12,6 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.walroute.change.ChangeEvent;
 import io.walroute.change.Operation;
 import io.walroute.change.RawJson;
-import io.walroute.store.Store;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -36,27 +35,19 @@ class FilterTest {
     @TempDir
     Path folder;
 
-    private final List<AutoCloseable> open = new ArrayList<>();
+    private final Opened open = new Opened();
 
     @AfterEach
     void close() throws Exception {
-        for (int i = open.size() - 1; i >= 0; i--) {
-            open.get(i).close();
-        }
+        open.close();
     }
 
     private Service start(NotifySettings.Builder settings) throws Exception {
-        Store store = Store.open(new Store.Settings("jdbc:sqlite:" + folder.resolve("walroute.db")));
-        open.add(store);
-        var service = new Service(store, settings.port(0).build());
-        open.add(service);
-        return service;
+        return open.service(folder, settings.port(0).build());
     }
 
     private WsClient connect(Service service) {
-        WsClient client = WsClient.connect(service.port());
-        open.add(client);
-        return client;
+        return open.client(service);
     }
 
     private static void send(Service service, ChangeEvent... events) throws Exception {

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assumptions.assumeThat;
 import static org.awaitility.Awaitility.await;
 
-import io.walroute.store.Store;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -34,7 +33,7 @@ class JavaScriptClientTest {
     @TempDir
     Path folder;
 
-    private final List<AutoCloseable> open = new ArrayList<>();
+    private final Opened open = new Opened();
     private final List<String> lines = Collections.synchronizedList(new ArrayList<>());
 
     /** WebSocket is there from 22 on; in 20 behind a switch. */
@@ -60,17 +59,11 @@ class JavaScriptClientTest {
 
     @AfterEach
     void close() throws Exception {
-        for (int i = open.size() - 1; i >= 0; i--) {
-            open.get(i).close();
-        }
+        open.close();
     }
 
     private Service start(NotifySettings.Builder settings) throws Exception {
-        Store store = Store.open(new Store.Settings("jdbc:sqlite:" + folder.resolve("walroute.db")));
-        open.add(store);
-        var service = new Service(store, settings.build());
-        open.add(service);
-        return service;
+        return open.service(folder, settings.build());
     }
 
     private void run(int port, String options) throws Exception {

@@ -46,7 +46,7 @@ class NotifyTest {
     @TempDir
     Path folder;
 
-    private final List<AutoCloseable> open = new ArrayList<>();
+    private final Opened open = new Opened();
     private Store store;
 
     @BeforeEach
@@ -62,9 +62,7 @@ class NotifyTest {
 
     @AfterEach
     void close() throws Exception {
-        for (int i = open.size() - 1; i >= 0; i--) {
-            open.get(i).close();
-        }
+        open.close();
     }
 
     private static NotifySettings.Builder settings() {
@@ -82,9 +80,7 @@ class NotifyTest {
     }
 
     private WsClient connect(Service service, String... headers) {
-        WsClient client = WsClient.connect(service.port(), headers);
-        open.add(client);
-        return client;
+        return open.client(service, headers);
     }
 
     private static void sendAndWait(Service service, String topic, ChangeEvent... events) throws Exception {

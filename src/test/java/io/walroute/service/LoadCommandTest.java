@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.walroute.Walroute;
 import io.walroute.demo.FreePort;
 import java.io.StringReader;
 import java.nio.file.Files;
@@ -171,21 +170,7 @@ class LoadCommandTest {
         rig = new ServiceRig(); // somebody else listens at WEBHOOK_URL, and nobody knows the WebSocket's port
         rig.startReady();
         Path out = temp.resolve("out");
-        var builder = new ProcessBuilder(
-                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                        "-Xmx256m",
-                        "-cp",
-                        System.getProperty("java.class.path"),
-                        Walroute.class.getName(),
-                        "load",
-                        "--rate",
-                        "50",
-                        "--duration",
-                        "10m")
-                .redirectErrorStream(true)
-                .redirectOutput(out.toFile());
-        builder.environment().putAll(rig.environment);
-        Process load = builder.start();
+        Process load = rig.process(out, "load", "--rate", "50", "--duration", "10m");
         try {
             await().atMost(Duration.ofSeconds(60)).until(() -> rig.count("audit_log") > 20 || !load.isAlive());
             load.destroy();
@@ -219,18 +204,7 @@ class LoadCommandTest {
     void a_simulation_ends_with_its_figures_when_asked_to() throws Exception {
         rig = new ServiceRig();
         Path out = temp.resolve("out");
-        var builder = new ProcessBuilder(
-                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                        "-cp",
-                        System.getProperty("java.class.path"),
-                        Walroute.class.getName(),
-                        "simulate",
-                        "--rate",
-                        "max")
-                .redirectErrorStream(true)
-                .redirectOutput(out.toFile());
-        builder.environment().putAll(rig.environment);
-        Process simulate = builder.start();
+        Process simulate = rig.process(out, "simulate", "--rate", "max");
         try {
             await().atMost(Duration.ofSeconds(60))
                     .until(() ->

@@ -43,15 +43,6 @@ class PauseTest {
         return rig.cli.out();
     }
 
-    private double delivered(String sink) {
-        var counter = rig.service()
-                .meters()
-                .find("walroute.delivered")
-                .tag("sink", sink)
-                .counter();
-        return counter == null ? 0 : counter.count();
-    }
-
     private void insert(int from, int to) {
         rig.db.execute("INSERT INTO listings(id, seller_address) SELECT g, '0xa' FROM generate_series(" + from + ", "
                 + to + ") g");
@@ -62,7 +53,8 @@ class PauseTest {
         assertThat(walroute("pause", "hook")).isZero();
         assertThat(out()).isEqualToIgnoringNewLines("Route hook is paused.");
         insert(1, 20);
-        await().atMost(Duration.ofSeconds(20)).until(() -> delivered("cache") == 20 && delivered("audit") == 20);
+        await().atMost(Duration.ofSeconds(20))
+                .until(() -> rig.delivered("cache") == 20 && rig.delivered("audit") == 20);
         assertThat(rig.receiver.requests()).isEmpty();
         assertThat(rig.management("/observe/metrics").body()).contains("walroute_lane_paused{sink=\"hook\"} 1.0");
         JsonNode routes = ServiceRig.JSON.readTree(rig.management("/api/routes").body());
@@ -75,7 +67,7 @@ class PauseTest {
 
         assertThat(walroute("resume", "hook")).isZero();
         assertThat(out()).isEqualToIgnoringNewLines("Route hook is started.");
-        await().atMost(Duration.ofSeconds(20)).until(() -> delivered("hook") == 20);
+        await().atMost(Duration.ofSeconds(20)).until(() -> rig.delivered("hook") == 20);
         assertThat(walroute("status")).isZero();
         assertThat(out()).doesNotContain("paused");
         assertThat(walroute("pause", "listings")).isEqualTo(1);
@@ -86,19 +78,19 @@ class PauseTest {
     @Test
     void a_paused_source_is_not_ready_says_so_and_loses_nothing() throws Exception {
         insert(1, 10);
-        await().atMost(Duration.ofSeconds(20)).until(() -> delivered("cache") == 10);
+        await().atMost(Duration.ofSeconds(20)).until(() -> rig.delivered("cache") == 10);
         assertThat(walroute("pause", "source")).isZero();
         HttpResponse<String> ready = rig.management("/observe/health/ready");
         assertThat(ready.statusCode()).isEqualTo(503);
         assertThat(ready.body()).contains("paused by an operator");
         insert(11, 20);
-        assertThat(delivered("cache")).isEqualTo(10);
+        assertThat(rig.delivered("cache")).isEqualTo(10);
         await().atMost(Duration.ofSeconds(20)).until(() -> {
             walroute("metrics", "lag", "--json");
             return ServiceRig.JSON.readTree(out()).path("lag_bytes").asLong() > 0;
         });
         assertThat(walroute("resume", "source")).isZero();
-        await().atMost(Duration.ofSeconds(30)).until(() -> delivered("cache") == 20);
+        await().atMost(Duration.ofSeconds(30)).until(() -> rig.delivered("cache") == 20);
         await().atMost(Duration.ofSeconds(30))
                 .until(() -> rig.management("/observe/health/ready").statusCode() == 200);
         assertThat(rig.audit()).hasSize(20);
@@ -114,10 +106,10 @@ class PauseTest {
                 .isEqualTo("hook is Paused");
         assertThat((String[]) server.getAttribute(name, "PausedRoutes")).containsExactly("hook");
         insert(1, 3);
-        await().atMost(Duration.ofSeconds(20)).until(() -> delivered("cache") == 3);
-        assertThat(delivered("hook")).isZero();
+        await().atMost(Duration.ofSeconds(20)).until(() -> rig.delivered("cache") == 3);
+        assertThat(rig.delivered("hook")).isZero();
         server.invoke(name, "resumeRoute", new Object[] {"hook"}, text);
-        await().atMost(Duration.ofSeconds(20)).until(() -> delivered("hook") == 3);
+        await().atMost(Duration.ofSeconds(20)).until(() -> rig.delivered("hook") == 3);
         assertThat((String) server.invoke(name, "redrive", new Object[] {"hook"}, text))
                 .isEqualTo("0 due");
         rig.receiver.otherwise(Receiver.Answer.status(400));
@@ -127,7 +119,7 @@ class PauseTest {
         rig.receiver.otherwise(Receiver.Answer.status(200));
         assertThat((String) server.invoke(name, "redrive", new Object[] {"hook"}, text))
                 .isEqualTo("2 due");
-        await().atMost(Duration.ofSeconds(20)).until(() -> delivered("hook") == 5);
+        await().atMost(Duration.ofSeconds(20)).until(() -> rig.delivered("hook") == 5);
         rig.stop();
         assertThat(server.isRegistered(name)).isFalse();
     }

@@ -3,7 +3,6 @@ package io.walroute.service;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import io.walroute.Walroute;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -32,17 +31,7 @@ class ProcessTest {
     }
 
     private Process run(Path log) throws Exception {
-        var builder = new ProcessBuilder(
-                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                        "-Xmx256m",
-                        "-cp",
-                        System.getProperty("java.class.path"),
-                        Walroute.class.getName(),
-                        "run")
-                .redirectErrorStream(true)
-                .redirectOutput(log.toFile());
-        builder.environment().putAll(rig.environment);
-        Process process = builder.start();
+        Process process = rig.process(log, "run");
         processes.add(process);
         return process;
     }

@@ -219,7 +219,8 @@ class RedactionServiceTest {
         rig.db.execute("INSERT INTO people VALUES ('p', '" + RAW + "@x', 'n', 'b')");
         await().atMost(SOON).until(() -> !rig.deadLetters("router").isEmpty());
         String shown = rig.management("/api/dead-letters").body()
-                + rig.management("/api/dead-letters/1").body();
+                + rig.management("/api/dead-letters/1").body()
+                + rig.management("/api/metrics/errors").body();
         assertThat(shown)
                 .contains("IllegalArgumentException")
                 .doesNotContain(RAW)

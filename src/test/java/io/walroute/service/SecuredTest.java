@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import io.walroute.settings.SettingsException;
+import io.walroute.testing.TestCa;
 import io.walroute.tls.TlsFiles;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -13,10 +14,7 @@ import java.net.http.HttpResponse;
 import java.net.http.WebSocket;
 import java.net.http.WebSocketHandshakeException;
 import java.nio.file.Files;
-import java.nio.file.Path;
-import java.security.KeyStore;
 import java.time.Duration;
-import java.util.Base64;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.CopyOnWriteArrayList;
 import org.junit.jupiter.api.AfterEach;
@@ -123,46 +121,7 @@ class SecuredTest {
     }
 
     private TlsFiles pem() throws Exception {
-        Path store = rig.folder.resolve("server.p12");
-        Process made = new ProcessBuilder(
-                        Path.of(System.getProperty("java.home"), "bin", "keytool")
-                                .toString(),
-                        "-genkeypair",
-                        "-alias",
-                        "a",
-                        "-keyalg",
-                        "RSA",
-                        "-dname",
-                        "CN=localhost",
-                        "-ext",
-                        "san=ip:127.0.0.1",
-                        "-validity",
-                        "2",
-                        "-storetype",
-                        "PKCS12",
-                        "-storepass",
-                        "changeit",
-                        "-keystore",
-                        store.toString())
-                .redirectErrorStream(true)
-                .start();
-        String output = new String(made.getInputStream().readAllBytes());
-        assertThat(made.waitFor()).as(output).isZero();
-        KeyStore read = KeyStore.getInstance(store.toFile(), "changeit".toCharArray());
-        return new TlsFiles(
-                "test",
-                pem("certificate.pem", "CERTIFICATE", read.getCertificate("a").getEncoded()),
-                pem(
-                        "key.pem",
-                        "PRIVATE KEY",
-                        read.getKey("a", "changeit".toCharArray()).getEncoded()),
-                null);
-    }
-
-    private Path pem(String name, String kind, byte[] der) throws Exception {
-        return Files.writeString(
-                rig.folder.resolve(name),
-                "-----BEGIN " + kind + "-----\n" + Base64.getMimeEncoder().encodeToString(der) + "\n-----END " + kind
-                        + "-----\n");
+        TestCa.Identity server = new TestCa(rig.folder, "test").issue("localhost", "ip:127.0.0.1");
+        return new TlsFiles("test", server.certificate(), server.key(), null);
     }
 }

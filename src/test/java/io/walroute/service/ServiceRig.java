@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.api.StatefulRedisConnection;
+import io.walroute.Walroute;
 import io.walroute.demo.Marketplace;
 import io.walroute.settings.Settings;
 import io.walroute.testing.Postgres;
@@ -96,8 +97,7 @@ final class ServiceRig implements AutoCloseable {
     /** Starts and waits until a change would get through. */
     ServiceRig startReady() {
         start();
-        await().atMost(Duration.ofSeconds(30))
-                .until(() -> service.health().report().isReady());
+        awaitReady();
         return this;
     }
 
@@ -110,6 +110,27 @@ final class ServiceRig implements AutoCloseable {
 
     Service service() {
         return service;
+    }
+
+    /** A command as a process of its own, with {@code -Xmx256m} and this rig's settings; ended by who asked for it. */
+    Process process(Path output, String... command) throws IOException {
+        List<String> java = new ArrayList<>(List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-Xmx256m",
+                "-cp",
+                System.getProperty("java.class.path"),
+                Walroute.class.getName()));
+        java.addAll(List.of(command));
+        var builder = new ProcessBuilder(java).redirectErrorStream(true).redirectOutput(output.toFile());
+        builder.environment().putAll(environment);
+        return builder.start();
+    }
+
+    /** How many changes a sink has taken, as its meter says. */
+    double delivered(String sink) {
+        var counter =
+                service.meters().find("walroute.delivered").tag("sink", sink).counter();
+        return counter == null ? 0 : counter.count();
     }
 
     // ---------------------------------------------------------------- what arrived

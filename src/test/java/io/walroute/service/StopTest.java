@@ -3,7 +3,6 @@ package io.walroute.service;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import io.walroute.Walroute;
 import io.walroute.testing.FaultProxy;
 import io.walroute.testing.Receiver.Answer;
 import io.walroute.testing.Receiver.Request;
@@ -122,17 +121,7 @@ class StopTest {
     // ---------------------------------------------------------------- processes
 
     private Process run(String name) throws Exception {
-        var builder = new ProcessBuilder(
-                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                        "-Xmx256m",
-                        "-cp",
-                        System.getProperty("java.class.path"),
-                        Walroute.class.getName(),
-                        "run")
-                .redirectErrorStream(true)
-                .redirectOutput(log(name).toFile());
-        builder.environment().putAll(rig.environment);
-        Process process = builder.start();
+        Process process = rig.process(log(name), "run");
         processes.add(process);
         return process;
     }

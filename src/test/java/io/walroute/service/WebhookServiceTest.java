@@ -50,15 +50,6 @@ class WebhookServiceTest {
         rig.db.execute("INSERT INTO listings(id, seller_address, price_wei) VALUES (" + id + ", '0xa', 1)");
     }
 
-    private double delivered(String sink) {
-        var counter = rig.service()
-                .meters()
-                .find("walroute.delivered")
-                .tag("sink", sink)
-                .counter();
-        return counter == null ? 0 : counter.count();
-    }
-
     private void withInvalidation() {
         rig.environment.put("WALROUTE_HOOK_INVALIDATION_URL", api.url().toString());
         rig.environment.put("WALROUTE_HOOK_INVALIDATION_SECRET", ServiceRig.SECRET);
@@ -89,7 +80,7 @@ class WebhookServiceTest {
         // Apart from each other, so that they are changes of their own: a hot row among others.
         rig.db.execute("DO $$ BEGIN FOR i IN 1..1000 LOOP"
                 + " UPDATE listings SET price_wei = i WHERE id = 1 + i % 20; END LOOP; END $$");
-        await().atMost(LONG).until(() -> delivered("invalidation") >= 1021);
+        await().atMost(LONG).until(() -> rig.delivered("invalidation") >= 1021);
 
         var keys = new TreeSet<String>();
         int lines = 0;
