@@ -3,6 +3,7 @@ package io.walroute.demo;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -73,6 +74,9 @@ class EmbeddedServersTest {
     @ValueSource(strings = {"INT", "TERM", "KILL"})
     @DisabledOnOs(OS.WINDOWS)
     void a_signal_leaves_no_process_and_no_folder_and_the_service_drains_first(String signal) throws Exception {
+        assumeFalse(
+                signal.equals("INT") && ignoresInterrupts(),
+                "a shell's background jobs ignore SIGINT, and so their children");
         Process java = new ProcessBuilder(
                         "setsid",
                         Path.of(System.getProperty("java.home"), "bin", "java").toString(),
@@ -113,8 +117,18 @@ class EmbeddedServersTest {
                         + servers.redis().ask("PING"));
             });
             System.out.println("folder " + servers.folder());
-            Thread.sleep(60_000);
+            Thread.sleep(60_000); // ended by the signal
+            Runtime.getRuntime().halt(3); // without the drain's line: nobody ended it
         }
+    }
+
+    private static boolean ignoresInterrupts() throws IOException {
+        Path status = Path.of("/proc/self/status");
+        return Files.exists(status)
+                && Files.readAllLines(status).stream()
+                        .filter(line -> line.startsWith("SigIgn:"))
+                        .anyMatch(line ->
+                                (Long.parseUnsignedLong(line.substring(7).strip(), 16) & 2) != 0);
     }
 
     private static String line(BufferedReader out, String prefix) throws IOException {
