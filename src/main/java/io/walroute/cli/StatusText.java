@@ -202,7 +202,12 @@ final class StatusText {
                                 + each.path("state").asText()
                                 + (each.path("sent").isMissingNode()
                                         ? ""
-                                        : ", " + each.path("sent").asText() + " sent")));
+                                        : ", " + each.path("sent").asText() + " sent")
+                                + (each.path("rows").isMissingNode()
+                                        ? ""
+                                        : ", " + each.path("rows").asText() + " rows of "
+                                                + TextTable.oneLine(
+                                                        each.path("table").asText()))));
     }
 
     private void skips() {

@@ -12,6 +12,7 @@ import io.walroute.admin.ManagementToken;
 import io.walroute.audit.AuditComponent;
 import io.walroute.audit.AuditLog;
 import io.walroute.audit.AuditSettings;
+import io.walroute.backfill.Backfill;
 import io.walroute.backfill.BackfillLog;
 import io.walroute.backfill.Backfills;
 import io.walroute.cache.CacheSettings;
@@ -46,6 +47,7 @@ import java.security.cert.CertificateException;
 import java.security.cert.CertificateFactory;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -85,7 +87,7 @@ import org.slf4j.LoggerFactory;
  */
 public final class Service implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Service.class);
-    private static final int MOST_REPLAYS = 20;
+    private static final int MOST_LOOKED_AT = 100;
 
     private static final Pattern COMMAND = Pattern.compile("walroute [a-z]+( source| --[a-z-]+)?");
     /** Receivers that routes of the repository send to, each with its lane; without settings of theirs these are off. */
@@ -205,7 +207,8 @@ public final class Service implements AutoCloseable {
                     () -> audit.last().map(last -> last.event().version()),
                     wal::setEpochs,
                     meters);
-            skipping = new Skipping(store, settings.replicationTarget(), guard::confirmed);
+            skipping = new Skipping(
+                    store, settings.replicationTarget(), settings.databaseUrl().toString(), guard::confirmed);
         } catch (SQLException e) {
             throw new ServiceException(
                     "walroute.audit.url: the slot's record can't be read: " + StartFailure.line(e), e);
@@ -634,16 +637,28 @@ public final class Service implements AutoCloseable {
                 .sinks(off, this::circuits, deadLetters::standing, this::problemToShow)
                 .paused(operations == null ? Map.of() : operations.pausedLanes())
                 .with("gap", () -> guard.openGap())
-                .with("replays", () -> replays == null ? List.of() : running(replays.list(MOST_REPLAYS)))
+                .with("replays", () -> replays == null ? List.of() : underWay(replays.list(MOST_LOOKED_AT)))
+                .with("backfills", () -> backfills == null ? List.of() : underWay(backfills))
                 .with("skips", skipping::shown);
     }
 
-    /** Those that are under way, and the one that ended last. */
-    private static List<Map<String, Object>> running(List<Replay> all) {
+    /** Those that are under way; else the one that ended last, as long as that is news. */
+    private static List<Map<String, Object>> underWay(List<Replay> all) {
         List<Map<String, Object>> shown = new ArrayList<>();
         for (Replay each : all) {
-            if (shown.isEmpty() || each.state() == Replay.State.RUNNING) {
+            if (each.state() == Replay.State.RUNNING
+                    || shown.isEmpty() && ServiceStatus.isNews(each.updatedAt(), Instant.now())) {
                 shown.add(each.toJson());
+            }
+        }
+        return shown;
+    }
+
+    private static List<Map<String, Object>> underWay(Backfills backfills) throws SQLException {
+        List<Map<String, Object>> shown = new ArrayList<>();
+        for (Backfill each : backfills.list(MOST_LOOKED_AT)) {
+            if (!each.state().isEnd() || shown.isEmpty() && ServiceStatus.isNews(each.endedAt(), Instant.now())) {
+                shown.add(backfills.toJson(each));
             }
         }
         return shown;

@@ -4,6 +4,8 @@ import io.walroute.admin.Health;
 import io.walroute.deadletter.DeadLetters;
 import io.walroute.settings.Settings;
 import io.walroute.source.WalStatus;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -18,6 +20,9 @@ import org.apache.camel.Route;
 
 /** What the service adds to {@code walroute status}: GET {@code /api/status}. Made for each call; nothing is remembered. */
 final class ServiceStatus {
+    // For whoever comes in the morning, a command has its --list.
+    private static final Duration NEWS = Duration.ofHours(1);
+
     private final Map<String, Object> map = new LinkedHashMap<>();
     private final Map<String, Map<String, Object>> sinks = new TreeMap<>();
     private final List<Map<String, Object>> routes;
@@ -110,6 +115,11 @@ final class ServiceStatus {
 
     Map<String, Object> toMap() {
         return map;
+    }
+
+    /** Whether what ended then is still worth a line. */
+    static boolean isNews(Instant ended, Instant now) {
+        return Duration.between(ended, now).compareTo(NEWS) < 0;
     }
 
     private static Map<String, Object> source(WalStatus status) {

@@ -129,14 +129,18 @@ final class SkipLog {
         });
     }
 
-    /** Those to come, and the newest one that is done. */
-    List<Skip> shown() throws SQLException {
+    /** Those to come, and the newest one that is done, as long as that is news. */
+    List<Skip> shown(Instant now) throws SQLException {
         List<Skip> shown = new ArrayList<>();
         boolean done = false;
         for (Skip each : newest(100)) {
-            if (each.isPending() || !done) {
+            if (each.isPending()) {
                 shown.add(each);
-                done |= !each.isPending();
+            } else if (!done) {
+                done = true;
+                if (ServiceStatus.isNews(each.doneAt(), now)) {
+                    shown.add(each);
+                }
             }
         }
         return shown;

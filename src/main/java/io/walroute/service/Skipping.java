@@ -13,6 +13,7 @@ import io.walroute.source.Skips;
 import io.walroute.store.Store;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.time.Instant;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -35,12 +36,17 @@ final class Skipping implements Skips {
 
     private final SkipLog log;
     private final ReplicationTarget target;
+    private final String database;
     private final Supplier<Lsn> confirmed;
 
-    /** @param confirmed where the slot was seen last; null if it wasn't yet */
-    Skipping(Store store, ReplicationTarget target, Supplier<Lsn> confirmed) throws SQLException {
+    /**
+     * @param database where it is, without its password
+     * @param confirmed where the slot was seen last; null if it wasn't yet
+     */
+    Skipping(Store store, ReplicationTarget target, String database, Supplier<Lsn> confirmed) throws SQLException {
         log = new SkipLog(store);
         this.target = target;
+        this.database = database;
         this.confirmed = confirmed;
     }
 
@@ -67,7 +73,7 @@ final class Skipping implements Skips {
 
     /** For {@code status}. */
     List<Map<String, Object>> shown() throws SQLException {
-        return log.shown().stream().map(Skip::toJson).toList();
+        return log.shown(Instant.now()).stream().map(Skip::toJson).toList();
     }
 
     // ---------------------------------------------------------------- operators
@@ -100,10 +106,13 @@ final class Skipping implements Skips {
             String reason = dryRun ? null : SkipLog.checkedReason(text(body, "reason"));
             SlotTransaction transaction = find(target, wanted, (share, transactions, changes) -> {});
             Map<String, Object> answer = new LinkedHashMap<>();
+            answer.put("database", database);
+            answer.put("slot", target.slot());
             answer.put("dry_run", dryRun);
             answer.put("transaction", transaction.toJson());
             answer.put(
                     "skip", dryRun ? null : add(transaction, reason, by(body)).toJson());
+            answer.put("by_the_service", dryRun ? null : true);
             return answer;
         } catch (IllegalArgumentException e) {
             throw ApiException.badRequest(e.getMessage());

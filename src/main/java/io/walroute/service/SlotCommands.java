@@ -20,6 +20,7 @@ import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -100,8 +101,8 @@ final class SlotCommands implements EntryPoints.Slots {
         try (Store store = Store.open(new Store.Settings(url))) {
             var log = new SlotLog(store);
             String gap = log.open().map(open -> open.gap().line()).orElse(null);
-            List<Map<String, Object>> skips =
-                    new SkipLog(store).shown().stream().map(Skip::toJson).toList();
+            List<Map<String, Object>> skips = new SkipLog(store)
+                    .shown(Instant.now()).stream().map(Skip::toJson).toList();
             return log.continuity().map(each -> new EntryPoints.Noted(gap, each.position(), each.notedAt(), skips));
         }
     }

@@ -2,6 +2,7 @@ package io.walroute.service;
 
 import io.walroute.cli.Cli;
 import io.walroute.cli.EntryPoints;
+import io.walroute.testing.JsonSchemas;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
@@ -9,7 +10,10 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
-/** Runs commands in this JVM as the process would, and keeps what the last one printed. */
+/**
+ * Runs commands in this JVM as the process would, and keeps what the last one printed. With {@code --json} that must follow its
+ * schema.
+ */
 final class InProcessCli {
     private final Map<String, String> environment;
     private final ByteArrayOutputStream stdout = new ByteArrayOutputStream();
@@ -26,7 +30,7 @@ final class InProcessCli {
         stderr.reset();
         var values = new LinkedHashMap<>(environment);
         values.putIfAbsent("WALROUTE_HOME", Path.of("").toAbsolutePath().toString());
-        return new Cli(
+        int code = new Cli(
                         new PrintStream(stdout, true, StandardCharsets.UTF_8),
                         new PrintStream(stderr, true, StandardCharsets.UTF_8),
                         values,
@@ -38,6 +42,8 @@ final class InProcessCli {
                                 new Diagnosis(),
                                 Commands::beside))
                 .run(args);
+        JsonSchemas.checkOutput(out(), args);
+        return code;
     }
 
     String out() {

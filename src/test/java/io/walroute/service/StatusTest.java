@@ -183,6 +183,7 @@ class StatusTest {
                         "sinks",
                         "gap",
                         "replays",
+                        "backfills",
                         "skips");
         assertThat(names(service.path("sinks").get(0)))
                 .containsExactly("sink", "state", "circuit", "parked", "dead", "problem");
