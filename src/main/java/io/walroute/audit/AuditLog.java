@@ -18,6 +18,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
+import java.util.TreeSet;
 
 /**
  * The table {@code audit_log}: every committed change once, in commit order ({@code seq}).
@@ -193,6 +195,20 @@ public final class AuditLog {
     public boolean knows(String schema, String table) throws SQLException {
         return number("SELECT 1 FROM audit_log WHERE table_name = ? AND schema_name = ? LIMIT 1", table, schema)
                 .isPresent();
+    }
+
+    /** The tables of which the log holds changes, without {@code public.}, sorted. */
+    public Set<String> tables() throws SQLException {
+        return store.read(connection -> {
+            Set<String> tables = new TreeSet<>();
+            try (var select = connection.prepareStatement("SELECT DISTINCT schema_name, table_name FROM audit_log");
+                    ResultSet rows = select.executeQuery()) {
+                while (rows.next()) {
+                    tables.add((rows.getString(1).equals("public") ? "" : rows.getString(1) + ".") + rows.getString(2));
+                }
+            }
+            return tables;
+        });
     }
 
     /** The {@code seq} of the last audited change. */

@@ -150,7 +150,7 @@ public final class Backfills implements AutoCloseable {
      * @param by who asks for it
      * @return one for each table, in their order
      * @throws BackfillException if one of them can't be done; none has begun then
-     * @throws IllegalArgumentException if the condition can't be used
+     * @throws IllegalArgumentException if there is no such table, or the condition can't be used
      */
     public synchronized List<Backfill> start(BackfillRequest request, String by)
             throws BackfillException, SQLException {

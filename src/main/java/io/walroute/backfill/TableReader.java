@@ -111,7 +111,7 @@ final class TableReader {
      * How many rows there are, by PostgreSQL's estimate; and whether they can be read at all.
      *
      * @throws BackfillException if the table can't be backfilled
-     * @throws IllegalArgumentException if the condition can't be used
+     * @throws IllegalArgumentException if there is no such table, or the condition can't be used
      */
     long estimate(TableName name, String where) throws SQLException, BackfillException {
         return inSnapshot(connection -> {
@@ -155,7 +155,7 @@ final class TableReader {
             select.setString(2, name.table());
             try (var row = select.executeQuery()) {
                 if (!row.next()) {
-                    throw new BackfillException("There is no table " + name + " in the database. Published are: "
+                    throw new IllegalArgumentException("There is no table " + name + " in the database. Published are: "
                             + names(published(connection)));
                 }
                 return describe(

@@ -8,7 +8,9 @@ import java.time.Instant;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -39,6 +41,8 @@ final class DeadLettersCommand implements Runnable {
             description = "Lists what is parked or dead, those that failed last first. Works without the service, too.",
             footer = {"", "Example: walroute dead-letters list --sink hook --state dead --since 2h"})
     static final class ListCommand implements Callable<Integer> {
+        private static final int MOST = 10_000;
+
         private final Session session;
 
         @Mixin
@@ -60,8 +64,8 @@ final class DeadLettersCommand implements Runnable {
 
         @Override
         public Integer call() throws Exception {
-            if (limit < 1 || limit > 10_000) {
-                throw new Failure(Failure.MISCONFIGURED, "--limit " + limit + " is not a number from 1 to 10000");
+            if (limit < 1 || limit > MOST) {
+                throw new Failure(Failure.MISCONFIGURED, "--limit " + limit + " is not a number from 1 to " + MOST);
             }
             Map<String, String> query = which.filter();
             if (!which.ids().isEmpty()) {
@@ -78,11 +82,7 @@ final class DeadLettersCommand implements Runnable {
                 return 0;
             }
             if (letters.isEmpty()) {
-                session.out()
-                        .println(
-                                which.filter().isEmpty() && which.ids().isEmpty()
-                                        ? "No dead letters."
-                                        : "None of these.");
+                session.out().println(none());
                 return 0;
             }
             TextTable.print(
@@ -91,6 +91,23 @@ final class DeadLettersCommand implements Runnable {
                 session.out().println("There may be more. See: --limit, or a filter");
             }
             return 0;
+        }
+
+        /** A name that is mistyped fits none, too: so what there is is said beside. */
+        private String none() throws Exception {
+            Map<String, Long> others = session
+                    .entryPoints()
+                    .deadLetters()
+                    .list(session.settings(), Map.of("limit", Integer.toString(MOST)))
+                    .stream()
+                    .collect(Collectors.groupingBy(
+                            letter -> String.valueOf(letter.get("sink")), TreeMap::new, Collectors.counting()));
+            return others.isEmpty()
+                    ? "No dead letters."
+                    : "None of these. There are: "
+                            + others.entrySet().stream()
+                                    .map(each -> each.getKey() + " " + each.getValue())
+                                    .collect(Collectors.joining(", "));
         }
 
         private static Map<String, Object> line(Map<String, Object> letter) {

@@ -205,7 +205,9 @@ final class ManagementClient {
                     "The service at " + server + " refuses the token: " + error
                             + ". Use the service's own --home, walroute.audit.url and walroute.management.token");
         }
-        throw new Failure(response.statusCode() == 400 ? Failure.MISCONFIGURED : Failure.FAILED, error);
+        // 404: a name that the service doesn't know, or a call that its version doesn't.
+        boolean wrong = response.statusCode() == 400 || response.statusCode() == 404;
+        throw new Failure(wrong ? Failure.MISCONFIGURED : Failure.FAILED, error);
     }
 
     private static String line(IOException e) {

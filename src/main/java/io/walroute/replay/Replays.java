@@ -87,6 +87,7 @@ public final class Replays implements AutoCloseable {
      *
      * @param by who asks for it
      * @throws ReplayException if it can't be done; nothing has begun then
+     * @throws IllegalArgumentException if it names a lane or a table that nobody knows
      */
     public synchronized Replay start(ReplayRequest request, String by) throws ReplayException, SQLException {
         Range range = range(request);
@@ -123,6 +124,7 @@ public final class Replays implements AutoCloseable {
      * Counts what a replay would send, without sending it: each change goes through the routes with all lanes closed.
      *
      * @return changes by lane, and all of them under {@code changes}
+     * @throws IllegalArgumentException as {@link #start}
      */
     public Map<String, Long> dryRun(ReplayRequest request) throws ReplayException, SQLException {
         Range range = range(request);
@@ -197,11 +199,12 @@ public final class Replays implements AutoCloseable {
         Audited first = log.first().orElseThrow(() -> new ReplayException("the audit log is empty"));
         Audited last = log.last().orElseThrow(() -> new ReplayException("the audit log is empty"));
         if (request.route() != null && !lanes.names().contains(request.route())) {
-            throw new ReplayException("there is no lane " + request.route() + ". Lanes: "
+            throw new IllegalArgumentException("there is no lane " + request.route() + ". Lanes: "
                     + String.join(", ", new java.util.TreeSet<>(lanes.names())));
         }
         if (request.table() != null && !log.knows(request.schema(), request.tableName())) {
-            throw new ReplayException("the audit log holds no change of table " + request.table());
+            throw new IllegalArgumentException("the audit log holds no change of table " + request.table()
+                    + ". It holds those of: " + String.join(", ", log.tables()));
         }
         long from = first.seq();
         if (request.lsn() != null) {

@@ -16,6 +16,7 @@ import io.walroute.deadletter.DeadLetter;
 import io.walroute.deadletter.DeadLetterComponent;
 import io.walroute.deadletter.DeadLetterFilter;
 import io.walroute.deadletter.DeadLetters;
+import io.walroute.slot.TableName;
 import java.nio.charset.StandardCharsets;
 import java.sql.SQLException;
 import java.time.Instant;
@@ -31,6 +32,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.LongPredicate;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -50,6 +52,16 @@ final class DeadLetterApi {
         Map<Long, String> discard(List<Long> ids) throws SQLException;
     }
 
+    /** What a filter may name though no dead letter has it at present. */
+    interface Names {
+        Set<String> sinks();
+
+        Set<String> routes();
+
+        /** Empty if that can't be told at present. */
+        Set<TableName> tables();
+    }
+
     private static final Logger LOG = LoggerFactory.getLogger(DeadLetterApi.class);
     /** Keeps every digit of what a column of type json holds. */
     private static final ObjectMapper JSON = new ObjectMapper()
@@ -67,10 +79,12 @@ final class DeadLetterApi {
     private final Redrive redrive;
     private final Discard discard;
     private final Optional<Redactions> redactions;
+    private final Optional<Names> names;
 
     /** Of a running service: what is being sent at the moment isn't deleted under its hands. */
-    DeadLetterApi(DeadLetterComponent component, Optional<Redactions> redactions) {
+    DeadLetterApi(DeadLetterComponent component, Optional<Redactions> redactions, Names names) {
         this.redactions = redactions;
+        this.names = Optional.of(names);
         letters = component.letters();
         inFlight = component::isInFlight;
         redrive = component::redrive;
@@ -80,6 +94,7 @@ final class DeadLetterApi {
     /** Without a service. */
     DeadLetterApi(DeadLetters letters, Optional<Redactions> redactions) {
         this.redactions = redactions;
+        names = Optional.empty();
         this.letters = letters;
         inFlight = id -> false;
         redrive = letters::redrive;
@@ -104,7 +119,12 @@ final class DeadLetterApi {
         Map<String, String> filter = new LinkedHashMap<>(query);
         String limit = filter.remove("limit");
         int most = limit == null ? MOST_LISTED : (int) Math.min(MOST_LISTED, number("limit", limit));
-        return letters.summaries(filter(filter), most).stream().map(this::row).toList();
+        DeadLetterFilter by = filter(filter);
+        List<DeadLetter> found = letters.summaries(by, most);
+        if (found.isEmpty()) {
+            requireKnown(by);
+        }
+        return found.stream().map(this::row).toList();
     }
 
     Optional<Map<String, Object>> show(long id) throws SQLException {
@@ -217,6 +237,9 @@ final class DeadLetterApi {
         DeadLetterFilter filter = meant(body, more);
         long upTo = body.has("up_to") ? body.get("up_to").asLong() : letters.lastId();
         List<DeadLetter> page = letters.page(filter, body.path("after").asLong(0), upTo, PAGE);
+        if (page.isEmpty()) {
+            requireKnown(filter);
+        }
         boolean dryRun = body.path("dry_run").asBoolean();
         List<Long> ids = page.stream().map(DeadLetter::id).toList();
         Set<Long> changed = dryRun || ids.isEmpty() ? Set.of() : change.apply(ids, "");
@@ -314,6 +337,37 @@ final class DeadLetterApi {
         List<String> ids = new ArrayList<>();
         value.forEach(id -> ids.add(id.asText()));
         return String.join(",", ids);
+    }
+
+    /** Of a filter that fits none: so that a slip of the pen isn't taken for good news. */
+    private void requireKnown(DeadLetterFilter filter) {
+        names.ifPresent(known -> {
+            requireKnown("sink", filter.sink(), known.sinks());
+            requireKnown("route", filter.route(), known.routes());
+            if (filter.table() != null) {
+                requireTable(filter.table(), known.tables());
+            }
+        });
+    }
+
+    private static void requireTable(String name, Set<TableName> known) {
+        if (!known.isEmpty()
+                && known.stream()
+                        .noneMatch(
+                                each -> name.equals(each.table()) || name.equals(each.schema() + "." + each.table()))) {
+            throw unknown("published table", name, known.stream().map(TableName::toString));
+        }
+    }
+
+    private static void requireKnown(String what, String name, Set<String> known) {
+        if (name != null && !known.contains(name)) {
+            throw unknown(what, name, known.stream());
+        }
+    }
+
+    private static ApiException unknown(String what, String name, Stream<String> known) {
+        return ApiException.badRequest("there is no " + what + " " + name + ". Known: "
+                + known.sorted().collect(Collectors.joining(", ")));
     }
 
     private static DeadLetterFilter filter(Map<String, String> by) {

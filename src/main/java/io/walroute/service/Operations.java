@@ -112,7 +112,7 @@ final class Operations {
             throw new ApiException(404, "there is no route " + id + ". Those that may be paused: " + pausableIds());
         }
         if (!isPausable(route)) {
-            throw ApiException.conflict(
+            throw ApiException.badRequest(
                     "route " + id + " is called by others, which would fail and stop the stream. Pause "
                             + "one of these: " + pausableIds());
         }

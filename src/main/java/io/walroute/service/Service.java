@@ -604,7 +604,7 @@ public final class Service implements AutoCloseable {
                 settings.replicationSlot(),
                 serviceMeters,
                 operations,
-                new DeadLetterApi(deadLetters, settings.redactions()),
+                deadLetterApi(),
                 () -> deadLetters.standing().stream()
                         .map(count -> count.sink() + " " + count.state().name().toLowerCase(java.util.Locale.ROOT) + " "
                                 + count.letters())
@@ -616,7 +616,7 @@ public final class Service implements AutoCloseable {
 
     private void registerCalls() {
         api = new Api();
-        new DeadLetterApi(deadLetters, settings.redactions()).register(api);
+        deadLetterApi().register(api);
         operations.register(api);
         new ReplayApi(replays, this::isStreaming).register(api);
         new BackfillApi(Optional.ofNullable(backfills), this::isStreaming).register(api);
@@ -630,6 +630,13 @@ public final class Service implements AutoCloseable {
                         settings.replicationSlot(),
                         operations)
                 .register(api);
+    }
+
+    private DeadLetterApi deadLetterApi() {
+        return new DeadLetterApi(
+                deadLetters,
+                settings.redactions(),
+                new KnownNames(main.getCamelContext(), lanes, off, database, settings.publicationName()));
     }
 
     private ServiceStatus status() {

@@ -550,7 +550,7 @@ class BackfillTest {
                 "CREATE VIEW seen AS SELECT 1 AS id",
                 "CREATE UNLOGGED TABLE unlogged(id int PRIMARY KEY)");
 
-        refused("There is no table nowhere in the database. Published are: ens_names, ", "--table", "nowhere");
+        wrong("There is no table nowhere in the database. Published are: ens_names, ", "--table", "nowhere");
         refused("Table unlogged is not in publication grails_publication", "--table", "unlogged");
         refused("Table seen is not in publication", "--table", "seen");
         refused("Table keyless has no primary key", "--table", "keyless");

@@ -228,7 +228,17 @@ class ManagementApiTest {
                 .hasSize(13)
                 .anySatisfy(line -> assertThat(line).startsWith("ID  SINK  STATE   TABLE "));
         assertThat(walroute("dead-letters", "list", "--sink", "cache")).isZero();
-        assertThat(out()).isEqualToIgnoringNewLines("None of these.");
+        assertThat(out()).isEqualToIgnoringNewLines("None of these. There are: hook 12");
+        for (String[] slip : new String[][] {
+            {"--sink", "hok", "there is no sink hok. Known: cache, hook, "},
+            {"--route", "hok", "there is no route hok. Known: "},
+            {"--table", "listing", "there is no published table listing. Known: ens_names, listings, "}
+        }) {
+            assertThat(walroute("dead-letters", "redrive", slip[0], slip[1])).isEqualTo(2);
+            assertThat(err()).startsWith(slip[2]).hasLineCount(1);
+        }
+        assertThat(walroute("dead-letters", "redrive", "--sink", "cache", "--table", "public.offers"))
+                .isZero();
         assertThat(walroute("dead-letters", "list", "--state", "gone")).isEqualTo(2);
         assertThat(err()).isEqualToIgnoringNewLines("state=gone is no state. Write parked or dead");
 

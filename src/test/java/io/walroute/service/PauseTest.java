@@ -70,9 +70,14 @@ class PauseTest {
         await().atMost(Duration.ofSeconds(20)).until(() -> rig.delivered("hook") == 20);
         assertThat(walroute("status")).isZero();
         assertThat(out()).doesNotContain("paused");
-        assertThat(walroute("pause", "listings")).isEqualTo(1);
+        assertThat(walroute("pause", "listings")).isEqualTo(2);
         assertThat(rig.cli.err()).contains("Pause one of these: ").hasLineCount(1);
-        assertThat(walroute("pause", "hoook")).isEqualTo(1);
+        assertThat(walroute("pause", "hoook")).isEqualTo(2);
+        assertThat(rig.cli.err())
+                .startsWith("there is no route hoook. Those that may be paused: cache, ")
+                .hasLineCount(1);
+        assertThat(walroute("resume", "hook:marketplce")).isEqualTo(2);
+        assertThat(rig.cli.err()).contains("marketplce").hasLineCount(1);
     }
 
     @Test

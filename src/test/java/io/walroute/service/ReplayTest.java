@@ -10,6 +10,7 @@ import io.walroute.replay.ReplayRequest;
 import io.walroute.testing.Receiver;
 import java.sql.DriverManager;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -261,10 +262,32 @@ class ReplayTest {
         assertThat(walroute("replay", "--list")).isZero();
         assertThat(rig.cli.out()).contains("done").contains("100 %");
 
+        assertThat(walroute("status")).isZero();
+        assertThat(rig.cli.out()).containsPattern("Replays +\\d+ done, 10 sent");
+        try (var c = DriverManager.getConnection(rig.environment.get("WALROUTE_AUDIT_URL"));
+                var s = c.createStatement()) {
+            s.execute("PRAGMA busy_timeout = 10000");
+            s.execute("UPDATE replays SET updated_at = '" + Instant.now().minus(Duration.ofMinutes(61)) + "'");
+        }
+        assertThat(walroute("status")).isZero();
+        assertThat(rig.cli.out()).as("an hour later").doesNotContain("Replays");
+
         assertThat(walroute("replay")).isEqualTo(2);
         assertThat(rig.cli.err()).contains("--lsn or --since");
         assertThat(walroute("replay", "--lsn", "nonsense")).isEqualTo(2);
         assertThat(rig.cli.err()).contains("is not an LSN").hasLineCount(1);
+        assertThat(walroute("replay", "--lsn", firstLsn(), "--to-lsn", "0/x")).isEqualTo(2);
+        assertThat(rig.cli.err()).contains("--to-lsn 0/x is not an LSN").hasLineCount(1);
+        assertThat(walroute("replay", "--lsn", firstLsn(), "--table", "listing"))
+                .isEqualTo(2);
+        assertThat(rig.cli.err())
+                .contains("no change of table listing. It holds those of: listings")
+                .hasLineCount(1);
+        assertThat(walroute("replay", "--lsn", firstLsn(), "--route", "hok")).isEqualTo(2);
+        assertThat(rig.cli.err())
+                .contains("there is no lane hok. Lanes: cache, ")
+                .hasLineCount(1);
+        assertThat(walroute("replay", "--lsn", firstLsn(), "--key", "1")).isEqualTo(2);
         assertThat(walroute("replay", "--lsn", "FFFFFFFF/0")).isEqualTo(1);
         assertThat(rig.cli.err()).contains("lies past the last").hasLineCount(1);
         assertThat(walroute("replay", "--cancel", "77")).isEqualTo(1);

@@ -11,7 +11,9 @@ import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
+import java.sql.DriverManager;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -199,6 +201,9 @@ class SkipTest {
                 .contains("walroute_skipped_total{operation=\"update\",table=\"sales\"}");
         assertThat(walroute("status")).isZero();
         assertThat(rig.cli.out()).contains("done: transaction " + poison).contains("a broken import");
+        inTheStore("UPDATE walroute_skips SET done_at = '" + Instant.now().minus(Duration.ofMinutes(61)) + "'");
+        assertThat(walroute("status")).isZero();
+        assertThat(rig.cli.out()).as("an hour later").doesNotContain("transaction " + poison);
         assertThat(slots()).isEmpty();
 
         // A restart and a repeated order change nothing.
@@ -209,6 +214,14 @@ class SkipTest {
         assertThat(rig.cli.err())
                 .contains("does not hold transaction " + poison)
                 .hasLineCount(1);
+    }
+
+    private void inTheStore(String update) throws Exception {
+        try (var c = DriverManager.getConnection(rig.environment.get("WALROUTE_AUDIT_URL"));
+                var s = c.createStatement()) {
+            s.execute("PRAGMA busy_timeout = 10000");
+            s.execute(update);
+        }
     }
 
     // ---------------------------------------------------------------- without the service
