@@ -4,6 +4,7 @@ import io.walroute.doctor.Doctor.Check;
 import io.walroute.doctor.Doctor.Group;
 import io.walroute.logging.Figures;
 import io.walroute.settings.Settings;
+import io.walroute.settings.TableSelection;
 import io.walroute.slot.Finding;
 import io.walroute.slot.Pin;
 import io.walroute.slot.ReplicationCheck;
@@ -22,8 +23,12 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.util.ArrayList;
+import java.util.Collection;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Predicate;
 import java.util.regex.Matcher;
@@ -56,6 +61,7 @@ public final class DatabaseChecks {
                 Check.of("publication", this::publication),
                 new Check("replica-identity", false, this::identities),
                 Check.of("tables", this::keys),
+                new Check("distribution", false, this::distribution),
                 Check.of("privileges", this::privileges),
                 Check.of("wal-limit", this::limit),
                 Check.of("wal-kept", this::kept),
@@ -136,7 +142,7 @@ public final class DatabaseChecks {
                         check,
                         level,
                         line.substring(0, end),
-                        line.substring(end + 2).replaceFirst("^Run(?: as a superuser)?: ", ""));
+                        line.substring(end + 2).replaceFirst("^(?:Run(?: as a superuser)?|Give them up): ", ""));
     }
 
     private Result slot() throws SQLException {
@@ -221,6 +227,70 @@ public final class DatabaseChecks {
                                         .map(each -> each.name().toString())
                                         .collect(Collectors.joining(", ")),
                         "ALTER TABLE " + without.get(0).name().sql() + " ADD PRIMARY KEY (…)");
+    }
+
+    /** What isn't published never comes, so there is nothing to send on. None where that is off. */
+    private List<Result> distribution() {
+        var distribution = settings.distribution();
+        Map<String, Optional<TableSelection>> wanted = new LinkedHashMap<>();
+        wanted.put("pg-notify", distribution.pgNotify());
+        wanted.put("redis-stream", distribution.redisStream());
+        wanted.put("redis-pubsub", distribution.redisPubsub());
+        wanted.put("rabbitmq", distribution.rabbitmq());
+        if (wanted.values().stream().allMatch(Optional::isEmpty)) {
+            return List.of();
+        }
+        Set<TableName> published = status.tables().stream()
+                .filter(TableStatus::published)
+                .map(TableStatus::name)
+                .collect(Collectors.toSet());
+        Set<TableName> missing = new LinkedHashSet<>();
+        List<String> lines = new ArrayList<>();
+        wanted.forEach((sink, tables) -> {
+            List<TableName> unpublished = tables.map(TableSelection::names).orElse(List.of()).stream()
+                    .filter(each -> !published.contains(each))
+                    .toList();
+            if (!unpublished.isEmpty()) {
+                missing.addAll(unpublished);
+                lines.add("walroute.distribute." + sink + ".tables names " + names(unpublished));
+            }
+        });
+        return List.of(
+                missing.isEmpty()
+                        ? Result.ok("distribution", "the tables that are sent on are published")
+                        : Result.warn(
+                                "distribution",
+                                String.join("; ", lines) + ": not published, so nothing of it is sent on",
+                                fix(missing)));
+    }
+
+    /** {@code setup} publishes what walroute.tables names. */
+    private String fix(Set<TableName> missing) {
+        Set<TableName> named = new LinkedHashSet<>(settings.tables().names());
+        if (settings.tables().all() || named.containsAll(missing)) {
+            return "walroute setup";
+        }
+        named.addAll(missing);
+        return "set walroute.tables="
+                + named.stream().map(DatabaseChecks::setting).collect(Collectors.joining(","))
+                + ", then: walroute setup";
+    }
+
+    private static String names(Collection<TableName> tables) {
+        return tables.stream().map(TableName::toString).collect(Collectors.joining(", "));
+    }
+
+    /** As the settings read it: what needs no quotes has none. */
+    private static String setting(TableName table) {
+        return table.equals(parsed(table.toString())) ? table.toString() : table.sql();
+    }
+
+    private static TableName parsed(String text) {
+        try {
+            return TableName.parse(text);
+        } catch (IllegalArgumentException e) {
+            return null;
+        }
     }
 
     // ---------------------------------------------------------------- privileges

@@ -149,6 +149,36 @@ class DoctorTest {
     }
 
     @Test
+    void tables_that_are_sent_on_must_be_published() throws Exception {
+        rig.db.execute(
+                "DROP PUBLICATION grails_publication",
+                "CREATE SCHEMA billing",
+                "CREATE TABLE billing.invoices (id int PRIMARY KEY)",
+                "CREATE TABLE \"Odd\" (id int PRIMARY KEY)",
+                "CREATE PUBLICATION grails_publication FOR TABLE listings, offers, ens_names, opensea_events WITH"
+                        + " (publish_via_partition_root = true)");
+        assertThat(doctor(0)).doesNotContainKey("distribution");
+
+        rig.environment.put("WALROUTE_DISTRIBUTE_PG_NOTIFY_TABLES", "listings,billing.invoices");
+        rig.environment.put("WALROUTE_DISTRIBUTE_REDIS_STREAM_TABLES", "\"Odd\"");
+        rig.environment.put("WALROUTE_DISTRIBUTE_REDIS_PUBSUB_TABLES", "all");
+        String named = "listings,offers,ens_names,opensea_events,billing.invoices,\"public\".\"Odd\"";
+        assertIs(
+                doctor(0),
+                "distribution",
+                "warn",
+                "walroute.distribute.pg-notify.tables names billing.invoices;"
+                        + " walroute.distribute.redis-stream.tables names Odd: not published",
+                "set walroute.tables=" + named + ", then: walroute setup");
+
+        rig.environment.put("WALROUTE_TABLES", named);
+        Map<String, JsonNode> checks = doctor(1);
+        assertThat(checks.get("distribution").path("fix").asText()).isEqualTo("walroute setup");
+        assertThat(walroute("setup")).as(out()).isZero();
+        assertIs(doctor(0), "distribution", "ok", "are published", "");
+    }
+
+    @Test
     void what_is_wrong_with_the_sinks_is_told_with_its_fix() throws Exception {
         try (var redis = rig.redis()) {
             redis.sync().configSet("maxmemory-policy", "allkeys-lru");
