@@ -85,8 +85,8 @@ final class CacheCircuit implements AutoCloseable {
     <T> CompletableFuture<T> call(Supplier<CompletableFuture<T>> change) {
         if (!breaker.tryAcquirePermission()) {
             refused.increment();
-            return CompletableFuture.failedFuture(new RowCacheUnavailableException(
-                    "Redis at " + server + " is not tried, the circuit is open. Last failure: " + lastFailure));
+            return CompletableFuture.failedFuture(
+                    new RowCacheUnavailableException("not tried, the circuit is open. Last failure: " + lastFailure));
         }
         long start = System.nanoTime();
         CompletableFuture<T> answer;

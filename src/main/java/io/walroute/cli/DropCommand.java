@@ -51,7 +51,7 @@ final class DropCommand implements Callable<Integer> {
         } else if (done.isEmpty()) {
             session.out().println("Nothing to do: there is no such slot" + (publication ? " nor publication." : "."));
         } else {
-            done.forEach(line -> session.out().println((dryRun ? "Would: " : "") + line + "."));
+            done.forEach(line -> session.out().println((dryRun ? "Would " : "") + line + "."));
         }
         return 0;
     }

@@ -19,10 +19,14 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.TimeoutException;
+import java.util.regex.Pattern;
 import javax.net.ssl.SSLException;
 
 /** Turns what went wrong into one line that an operator can act on, without a secret in it. */
 final class Failures {
+    /** What Netty puts behind the cause: who was called is said before it. */
+    private static final Pattern NETTYS_ADDRESS = Pattern.compile(": [^ /]*/[^ ]+:\\d+$");
+
     private static final int MAX_TEXT = 500;
     private static final int SHORTEST_TOKEN = 6;
     private static final int SHORTEST_TOKEN_IN_PATH = 16;
@@ -112,7 +116,9 @@ final class Failures {
             return "was not sent: the host " + settings.host() + " is unknown";
         }
         if (cause instanceof ConnectException) {
-            return "could not connect to " + where + ": " + printable(String.valueOf(cause.getMessage()));
+            String why = printable(String.valueOf(cause.getMessage()));
+            return "could not connect to " + where + ": "
+                    + NETTYS_ADDRESS.matcher(why).replaceFirst("");
         }
         if (cause instanceof HttpClosedException) {
             return "got no answer: " + where + " closed the connection";

@@ -283,7 +283,7 @@ final class HookClient {
             delivery.fail(stopping());
             return;
         }
-        lastFailure = failure.getMessage();
+        lastFailure = failure.getProblem();
         circuit.onError(took.toNanos(), TimeUnit.NANOSECONDS, failure);
         delivery.fail(failure);
     }

@@ -12,6 +12,7 @@ import java.time.Instant;
  */
 public class HookException extends Exception implements AttemptDetails {
     private final String endpoint;
+    private final String problem;
     private final int status;
     private final Duration retryAfter;
     private final String answer;
@@ -33,6 +34,7 @@ public class HookException extends Exception implements AttemptDetails {
             Throwable cause) {
         super("hook:" + endpoint + " " + message, cause, false, false);
         this.endpoint = endpoint;
+        this.problem = message;
         this.status = status;
         this.retryAfter = retryAfter;
         this.answer = answer;
@@ -42,6 +44,11 @@ public class HookException extends Exception implements AttemptDetails {
     /** The NAME of {@code hook:NAME}. */
     public String getEndpoint() {
         return endpoint;
+    }
+
+    /** The message without the endpoint's name. */
+    String getProblem() {
+        return problem;
     }
 
     /** When the attempt ended. */

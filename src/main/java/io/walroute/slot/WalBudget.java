@@ -18,6 +18,8 @@ public final class WalBudget {
     private static final Duration LONGEST = Duration.ofDays(1);
     // Over less than that, one burst would be a trend; the WAL's rate is that of the last minute.
     private static final Duration RATE = Duration.ofMinutes(1);
+    // Of the WAL written meanwhile, this share may be on its way.
+    private static final double FOLLOWS = 0.1;
 
     /**
      * The slot at one moment.
@@ -109,7 +111,10 @@ public final class WalBudget {
         return found;
     }
 
-    /** After which time the slot will be in danger at the present rate; empty if it won't, or if nothing is known yet. */
+    /**
+     * After which time the slot will be in danger at the present rate; empty if it won't since it keeps up, or if nothing is
+     * known yet.
+     */
     public synchronized Optional<Duration> untilInvalidation() {
         Sample last = samples.peekLast();
         if (last == null || last.safeBytes() == null) {
@@ -118,9 +123,31 @@ public final class WalBudget {
         if (last.safeBytes() <= 0) {
             return Optional.of(Duration.ZERO);
         }
+        if (keepsUp(before(last.at().minus(RATE)), last)) {
+            return Optional.empty();
+        }
         return rates().map(Rates::burnBytesPerSecond)
                 .filter(burn -> burn > 0)
                 .map(burn -> Duration.ofSeconds((long) Math.min(last.safeBytes() / burn, 1e12)));
+    }
+
+    /**
+     * Whether the confirmed position follows the WAL's end: what is kept beyond it grows until the server lets go of it, all at
+     * once, several times a minute. If it hasn't for a minute, something holds it: then what is kept does grow.
+     */
+    private static boolean keepsUp(Sample first, Sample last) {
+        if (first.confirmed() == null
+                || last.confirmed() == null
+                || first.keptBytes() == null
+                || last.keptBytes() == null) {
+            return false;
+        }
+        long written = last.walPosition() - first.walPosition();
+        long behindBefore = first.walPosition() - first.confirmed();
+        long behind = last.walPosition() - last.confirmed();
+        boolean letGo = last.walPosition() - last.keptBytes() > first.walPosition() - first.keptBytes();
+        boolean mayYet = Duration.between(first.at(), last.at()).compareTo(RATE) < 0;
+        return behind <= Math.max(behindBefore, (long) (written * FOLLOWS)) && (letGo || mayYet);
     }
 
     /** How old the oldest WAL is that isn't confirmed; empty if the slot has confirmed nothing yet. */

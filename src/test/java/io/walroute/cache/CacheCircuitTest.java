@@ -80,11 +80,10 @@ class CacheCircuitTest {
 
         assertThat(send())
                 .isInstanceOf(RowCacheUnavailableException.class)
-                .hasMessage(
-                        "Redis at 127.0.0.1:" + redis.port() + " is not tried, the circuit is open. Last failure: Redis"
-                                + " at 127.0.0.1:" + redis.port()
-                                + " refused the change: LOADING Redis is loading the dataset in"
-                                + " memory");
+                .hasMessage("not tried, the circuit is open. Last failure: Redis"
+                        + " at 127.0.0.1:" + redis.port()
+                        + " refused the change: LOADING Redis is loading the dataset in"
+                        + " memory");
 
         assertThat(redis.scripts()).isEqualTo(attempts);
         assertThat(meter("open")).isEqualTo(1);

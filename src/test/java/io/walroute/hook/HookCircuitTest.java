@@ -40,14 +40,13 @@ class HookCircuitTest {
         HookException refused = rig.attempt(change(10));
         assertThat(refused)
                 .isInstanceOf(HookUnavailableException.class)
-                .hasMessage("hook:partner circuit is open, last failure: hook:partner answered 503");
+                .hasMessage("hook:partner circuit is open, last failure: answered 503");
         assertThat(receiver.requests()).hasSize(10);
         assertThat(rig.component.circuits()).containsEntry("partner", State.OPEN);
         assertThat(rig.circuitGauge()).isEqualTo(1);
         assertThat(rig.circuitCount("opened")).isEqualTo(1);
         assertThat(rig.circuitCount("refused")).isEqualTo(1);
-        assertThat(rig.component.degraded())
-                .contains("hook:partner circuit open, last failure: hook:partner answered 503");
+        assertThat(rig.component.degraded()).contains("hook:partner circuit open, last failure: answered 503");
 
         receiver.otherwise(Answer.status(204));
         await().pollInterval(Duration.ofMillis(50)).until(() -> rig.attempt(change(11)) == null);

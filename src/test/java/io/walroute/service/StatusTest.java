@@ -321,6 +321,11 @@ class StatusTest {
                         line -> assertThat(line).startsWith("drop replication slot " + rig.slot + " at "),
                         line -> assertThat(line).isEqualTo("drop publication grails_publication"));
         assertThat(status(0).path("slot").path("exists").asBoolean()).isTrue();
+        assertThat(walroute("drop", "--force", "--dry-run")).isZero();
+        assertThat(out().lines())
+                .satisfiesExactly(
+                        line -> assertThat(line).startsWith("Would end process "),
+                        line -> assertThat(line).startsWith("Would drop replication slot " + rig.slot));
 
         assertThat(walroute("drop", "--force", "--publication")).isZero();
         assertThat(out().lines())

@@ -50,6 +50,34 @@ class WalBudgetTest {
     }
 
     @Test
+    void a_slot_that_keeps_up_is_not_heading_for_invalidation_where_what_it_keeps_swings() {
+        at(0, 1_000_000, 999_000, 1_000, 50_000_000L);
+        at(5, 1_500_000, 1_498_000, 501_000, 49_500_000L); // not let go of yet
+        assertThat(budget.rates().orElseThrow().burnBytesPerSecond()).isEqualTo(100_000);
+        assertThat(budget.untilInvalidation()).isEmpty();
+
+        at(70, 8_000_000, 7_990_000, 900_000, 49_100_000L); // let go of, and grown again
+        assertThat(budget.rates().orElseThrow().burnBytesPerSecond()).isPositive();
+        assertThat(budget.untilInvalidation()).isEmpty();
+    }
+
+    @Test
+    void a_slot_that_follows_is_heading_for_invalidation_while_something_else_holds_its_wal() {
+        at(0, 1_000_000, 999_000, 1_000, 50_000_000L);
+        at(60, 7_000_000, 6_999_000, 6_001_000, 44_000_000L); // the server let go of nothing for a minute
+
+        assertThat(budget.untilInvalidation()).contains(Duration.ofSeconds(440));
+    }
+
+    @Test
+    void a_slot_that_falls_behind_is_heading_for_invalidation_though_it_moves() {
+        at(0, 1_000_000, 900_000, 150_000, 50_000_000L);
+        at(60, 7_000_000, 4_000_000, 3_150_000, 47_000_000L);
+
+        assertThat(budget.untilInvalidation()).contains(Duration.ofSeconds(940));
+    }
+
+    @Test
     void without_a_limit_nothing_is_ever_invalidated_and_with_none_left_it_is_now() {
         at(0, 1000, 1000, 0, null);
         at(10, 1500, 1000, 500, null);
