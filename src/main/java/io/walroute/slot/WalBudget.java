@@ -133,7 +133,8 @@ public final class WalBudget {
 
     /**
      * Whether the confirmed position follows the WAL's end: what is kept beyond it grows until the server lets go of it, all at
-     * once, several times a minute. If it hasn't for a minute, something holds it: then what is kept does grow.
+     * once, several times a minute. If it hasn't for a minute, something holds it: then what is kept does grow. And where less
+     * than half of the room is left, even a swing may reach the end.
      */
     private static boolean keepsUp(Sample first, Sample last) {
         if (first.confirmed() == null
@@ -147,7 +148,8 @@ public final class WalBudget {
         long behind = last.walPosition() - last.confirmed();
         boolean letGo = last.walPosition() - last.keptBytes() > first.walPosition() - first.keptBytes();
         boolean mayYet = Duration.between(first.at(), last.at()).compareTo(RATE) < 0;
-        return behind <= Math.max(behindBefore, (long) (written * FOLLOWS)) && (letGo || mayYet);
+        boolean plenty = last.safeBytes() >= last.keptBytes();
+        return behind <= Math.max(behindBefore, (long) (written * FOLLOWS)) && (letGo || mayYet) && plenty;
     }
 
     /** How old the oldest WAL is that isn't confirmed; empty if the slot has confirmed nothing yet. */

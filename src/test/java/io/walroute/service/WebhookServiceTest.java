@@ -141,7 +141,7 @@ class WebhookServiceTest {
         JsonNode sinks = ServiceRig.JSON.readTree(rig.cli.out()).at("/service/sinks");
         assertThat(sinks.toString()).contains("410 Gone");
 
-        assertThat(rig.cli.run("resume", "hook:nobody")).isEqualTo(1);
+        assertThat(rig.cli.run("resume", "hook:nobody")).isEqualTo(2);
         assertThat(rig.cli.err()).contains("Receivers in use: marketplace").hasLineCount(1);
         rig.receiver.otherwise(Answer.status(204));
         assertThat(rig.cli.run("resume", "hook:marketplace")).isZero();

@@ -70,6 +70,14 @@ class WalBudgetTest {
     }
 
     @Test
+    void a_swing_counts_where_less_than_half_of_the_room_is_left() {
+        at(0, 1_000_000, 999_000, 20_000_000, 19_000_000L);
+        at(10, 2_000_000, 1_999_000, 21_000_000, 18_000_000L);
+
+        assertThat(budget.untilInvalidation()).contains(Duration.ofSeconds(180));
+    }
+
+    @Test
     void a_slot_that_falls_behind_is_heading_for_invalidation_though_it_moves() {
         at(0, 1_000_000, 900_000, 150_000, 50_000_000L);
         at(60, 7_000_000, 4_000_000, 3_150_000, 47_000_000L);
