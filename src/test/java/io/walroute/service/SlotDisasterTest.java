@@ -118,6 +118,71 @@ class SlotDisasterTest {
         assertThat(rig.audit()).extracting(DisasterRig::idOf).containsExactly(1, 3);
     }
 
+    private static final String CREATED = "listings.created";
+
+    private static List<String> kinds(ServiceRig.Client client) {
+        return client.frames.stream()
+                .map(frame ->
+                        frame.path("type").asText() + frame.at("/event/key/id").asText())
+                .filter(kind -> !kind.equals("subscribed"))
+                .toList();
+    }
+
+    private void awaitFrames(ServiceRig.Client client, String... kinds) {
+        await().atMost(Duration.ofSeconds(30))
+                .untilAsserted(() -> assertThat(kinds(client)).containsExactly(kinds));
+    }
+
+    @Test
+    void subscribers_are_told_of_an_accepted_gap_where_it_is_live_or_by_since_and_those_behind_it_are_not()
+            throws Exception {
+        rig = new DisasterRig(Map.of());
+        rig.environment.put("WEBSOCKET_PORT", "" + ServiceRig.freePort());
+        startWithOneAudited();
+        var live = rig.subscribe(CREATED, "0");
+        awaitFrames(live, "event1");
+        rig.primary.execute(
+                "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active",
+                "SELECT pg_sleep(0.05)");
+        await().pollInterval(Duration.ofMillis(20)).ignoreExceptions().until(() -> {
+            rig.primary.execute(
+                    "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active", dropSlot());
+            return true;
+        });
+        rig.awaitGap();
+        rig.primary.insert(2);
+        rig.createSlot();
+        assertThat(kinds(live)).as("nothing is missed yet for good").containsExactly("event1");
+
+        rig.acceptGap(); // as another process does
+        rig.awaitReady();
+        awaitFrames(live, "event1", "gap");
+        assertThat(live.ofType("gap").get(0).path("topic").asText()).isEqualTo(CREATED);
+        assertThat(live.ofType("gap").get(0).path("reason").asText())
+                .matches("changes after [0-9A-F/]+ are missing; the stream goes on at [0-9A-F/]+");
+        rig.primary.insert(3);
+        awaitFrames(live, "event1", "gap", "event3");
+
+        rig.stop();
+        String noted = rig.store("SELECT lsn FROM walroute_slot").get(0);
+        rig.primary.execute(dropSlot());
+        rig.primary.insert(4);
+        rig.createSlot();
+        rig.acceptGap(); // while no service runs
+        rig.startReady();
+        rig.primary.insert(5);
+        var across = rig.subscribe(CREATED, "0");
+        awaitFrames(across, "event1", "gap", "event3", "gap", "event5");
+        assertThat(across.ofType("gap").get(1).path("reason").asText()).contains("changes after " + noted);
+        String before = live.ofType("event").get(1).path("position").asText();
+        awaitFrames(rig.subscribe(CREATED, before), "gap", "event5");
+        var behind = rig.subscribe(
+                CREATED, across.ofType("event").get(2).path("position").asText());
+        rig.primary.insert(6);
+        awaitFrames(behind, "event6");
+        awaitFrames(across, "event1", "gap", "event3", "gap", "event5", "event6");
+    }
+
     @Test
     void a_stop_and_a_start_and_a_crash_of_the_server_are_no_gap() throws Exception {
         rig = new DisasterRig(Map.of());
