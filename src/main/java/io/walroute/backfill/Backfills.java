@@ -334,7 +334,9 @@ public final class Backfills implements AutoCloseable {
     private void advance(Backfill backfill) throws BackfillException, InterruptedException, SQLException {
         Optional<Version> version = stream.oldestToCome();
         if (version.isEmpty()) {
-            problem = "waits until the slot's restart_lsn has passed the last gap, which takes up to half a minute";
+            problem =
+                    "waits until the slot's restart_lsn has passed the last gap or skipped transaction, which takes up to"
+                            + " half a minute";
             pause(POLL);
             return;
         }

@@ -92,14 +92,17 @@ final class RowCache {
     }
 
     /**
-     * Gives up what the cache has of a row that this change never reached: the entry is stale, and a later change without all
-     * columns must not be completed from it. The change itself may still come.
+     * Gives up what the cache has of a row that this change never reached, or of all rows if it is a truncation: the entry is
+     * stale, and a later change without all columns must not be completed from it. The change itself may still come.
      *
      * @return whether anything older than the change was given up
      */
     CompletableFuture<Boolean> forget(ChangeEvent event, String prefix) {
-        if (event.operation() == Operation.TRUNCATE || event.key() == null) {
-            // After a truncation each row begins with an INSERT, which has all columns.
+        if (event.operation() == Operation.TRUNCATE) {
+            // All that is older is stale, and gone in the database, too.
+            return truncate(event, prefix + event.qualifiedTable()).thenApply(done -> true);
+        }
+        if (event.key() == null) {
             return CompletableFuture.completedFuture(false);
         }
         var change = new RowChange(event, new Keeping(prefix, null, null), null);

@@ -8,5 +8,11 @@ public final class RowCacheHeaders {
      */
     public static final String EXPIRES_AT = "cacheExpiresAt";
 
+    /**
+     * Boolean: the change is not written, its row is given up where the cache has it from before: somebody decided that the
+     * change never gets here.
+     */
+    public static final String FORGET = "cacheForget";
+
     private RowCacheHeaders() {}
 }

@@ -39,11 +39,9 @@ final class RowCacheProducer extends DefaultAsyncProducer {
                 redacted = redactions.redact("cache", event);
                 event = redacted.copy();
             }
-            var expiresAt = expiresAt(exchange.getMessage().getHeader(RowCacheHeaders.EXPIRES_AT));
-            var keeping = keeping(event, expiresAt);
-            CompletableFuture<?> done = endpoint.isForget()
-                    ? endpoint.getComponent().forget(event, keeping.prefix())
-                    : endpoint.getComponent().apply(event, keeping, redacted);
+            CompletableFuture<?> done = isForgotten(exchange)
+                    ? endpoint.getComponent().forget(event, prefix(event))
+                    : endpoint.getComponent().apply(event, keeping(event, exchange), redacted);
             done.whenComplete((outcome, failure) -> {
                 if (failure != null) {
                     exchange.setException(failure instanceof CompletionException ? failure.getCause() : failure);
@@ -58,18 +56,28 @@ final class RowCacheProducer extends DefaultAsyncProducer {
         }
     }
 
-    private RowCache.Keeping keeping(ChangeEvent event, Instant expiresAt) {
-        var settings = endpoint.getComponent().getSettings();
-        var table = settings.tables().get(event.qualifiedTable());
-        String prefix = endpoint.getPrefix();
-        if (prefix == null) {
-            prefix = table != null && table.prefix() != null ? table.prefix() : settings.prefix();
-        }
+    private boolean isForgotten(Exchange exchange) {
+        return endpoint.isForget()
+                || Boolean.TRUE.equals(exchange.getMessage().getHeader(RowCacheHeaders.FORGET, Boolean.class));
+    }
+
+    private RowCache.Keeping keeping(ChangeEvent event, Exchange exchange) {
+        var table = endpoint.getComponent().getSettings().tables().get(event.qualifiedTable());
         Duration ttl = endpoint.getTtl();
         if (ttl == null && table != null) {
             ttl = table.ttl();
         }
-        return new RowCache.Keeping(prefix, ttl, expiresAt);
+        var expiresAt = expiresAt(exchange.getMessage().getHeader(RowCacheHeaders.EXPIRES_AT));
+        return new RowCache.Keeping(prefix(event), ttl, expiresAt);
+    }
+
+    private String prefix(ChangeEvent event) {
+        if (endpoint.getPrefix() != null) {
+            return endpoint.getPrefix();
+        }
+        var settings = endpoint.getComponent().getSettings();
+        var table = settings.tables().get(event.qualifiedTable());
+        return table != null && table.prefix() != null ? table.prefix() : settings.prefix();
     }
 
     /** @return null where the header says nothing */

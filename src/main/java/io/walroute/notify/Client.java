@@ -102,6 +102,15 @@ final class Client {
         return due;
     }
 
+    /** Says, once per topic, that something may be missing at that place of the log, to those that didn't begin behind it. */
+    void tellGap(long position, String reason) {
+        subscriptions.values().stream()
+                .filter(each -> each.from() < position && each.sentUpTo() < position)
+                .map(Subscription::topic)
+                .distinct()
+                .forEach(topic -> outbox.put(ServerMessage.gap(topic, reason)));
+    }
+
     /** Says that frames up to the position may be missing, once per topic of those that weren't sent them. */
     void skipTo(long position, String reason) {
         subscriptions.values().stream()

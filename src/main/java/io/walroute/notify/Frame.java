@@ -13,6 +13,9 @@ final class Frame {
     /** How many texts and decisions a frame keeps that may stay in memory for a while. */
     static final int KEPT = 8;
 
+    /** In place of a topic: the frame says, in all of them, that something may be missing here, and its text why. */
+    static final String EVERY_TOPIC = "";
+
     private final long id;
     private final String topic;
     private final String text;
@@ -20,11 +23,15 @@ final class Frame {
     private Map<Selection, String> selected;
     private Map<List<Object>, Boolean> decisions;
 
-    /** @param logged the JSON object that was logged; the position becomes its last member */
+    /** @param logged the JSON object that was logged, whose last member becomes the position; of a gap its reason */
     Frame(long id, String topic, String logged) {
         this.id = id;
         this.topic = topic;
-        text = logged.substring(0, logged.length() - 1) + ",\"position\":\"" + id + "\"}";
+        text = isGap() ? logged : logged.substring(0, logged.length() - 1) + ",\"position\":\"" + id + "\"}";
+    }
+
+    boolean isGap() {
+        return topic.equals(EVERY_TOPIC);
     }
 
     /** The frame's place in the log: its position. Rises without being dense. */

@@ -74,17 +74,22 @@ final class FrameLog {
     /** Logs a frame unless the topic has one of that event already: then it was sent, or will be. */
     void append(String topic, String eventId, String frame, Runnable onDisk, Consumer<Exception> onRefused) {
         long now = System.currentTimeMillis();
-        store.submit(
-                session -> {
-                    PreparedStatement row = session.batchAfter(insert);
-                    row.setString(1, topic);
-                    row.setString(2, eventId);
-                    row.setString(3, frame);
-                    row.setLong(4, now);
-                    row.addBatch();
-                },
-                onDisk,
-                onRefused);
+        store.submit(session -> append(session, topic, eventId, frame, now), onDisk, onRefused);
+    }
+
+    private void append(Store.Session session, String topic, String eventId, String frame, long now)
+            throws SQLException {
+        PreparedStatement row = session.batchAfter(insert);
+        row.setString(1, topic);
+        row.setString(2, eventId);
+        row.setString(3, frame);
+        row.setLong(4, now);
+        row.addBatch();
+    }
+
+    /** Logs that something may be missing here, in every topic. */
+    void mark(Store.Session session, String id, String reason) throws SQLException {
+        append(session, Frame.EVERY_TOPIC, id, reason, System.currentTimeMillis());
     }
 
     Bounds bounds() throws SQLException {

@@ -207,6 +207,10 @@ final class Hub {
     }
 
     private void send(Frame frame) {
+        if (frame.isGap()) {
+            clients.stream().filter(client -> client.live).forEach(client -> client.tellGap(frame.id(), frame.text()));
+            return;
+        }
         found.clear();
         due.clear();
         topics.find(frame, found);
@@ -318,6 +322,10 @@ final class Hub {
     /** @return the position up to which the client was sent what it wants */
     private long sendDue(Client client, FrameLog.Chunk chunk) {
         for (Frame frame : chunk.frames()) {
+            if (frame.isGap()) {
+                client.tellGap(frame.id(), frame.text());
+                continue;
+            }
             Selection wanted = client.due(frame);
             if (wanted != null && access.allows(client, frame, Frame.KEPT)) {
                 if (!client.outbox().offer(frame.text(wanted, Frame.KEPT))) {

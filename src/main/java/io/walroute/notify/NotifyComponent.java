@@ -131,6 +131,14 @@ public class NotifyComponent extends DefaultComponent {
         super.doStop();
     }
 
+    /** Looks into the frame log, which another process may have written into. From any thread. */
+    public void lookIntoLog() {
+        Hub running = hub;
+        if (running != null) {
+            running.wake();
+        }
+    }
+
     /** From any thread. */
     void learn(String topic, ChangeEvent event, Map<?, ?> context) {
         known.learn(topic, event, context);

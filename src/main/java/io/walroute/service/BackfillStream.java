@@ -28,41 +28,54 @@ final class BackfillStream implements Backfills.Stream {
     private final String slot;
     private final Supplier<Epochs> epochs;
     private final Store store;
+    private final SkipLog skips;
 
-    BackfillStream(DataSource database, String slot, Supplier<Epochs> epochs, Store store) {
+    BackfillStream(DataSource database, String slot, Supplier<Epochs> epochs, Store store) throws SQLException {
         this.database = database;
         this.slot = slot;
         this.epochs = epochs;
         this.store = store;
+        skips = new SkipLog(store);
     }
+
+    /** @param confirmed null if there is none yet */
+    private record Place(Lsn restart, Lsn confirmed) {}
 
     /**
      * After a gap it takes until the slot has passed its end: before, a row could get no version that beats what went stale in the
-     * gap and yet loses against a transaction that began before it.
+     * gap and yet loses against a transaction that began before it. The same goes for a transaction that was passed over: of its
+     * rows the cache has older versions, or knows that it has none.
      */
     @Override
     public Optional<Version> oldestToCome() throws SQLException {
-        Optional<Lsn> restart = restartLsn();
-        if (restart.isEmpty()) {
+        Optional<Place> place = place();
+        if (place.isEmpty()) {
             return Optional.empty();
         }
+        Lsn restart = place.get().restart();
         Epochs known = epochs.get();
-        long epoch = known.at(restart.get());
-        if (epoch != known.last()) {
+        long epoch = known.at(restart);
+        if (epoch != known.last() || hasPassedOverSince(place.get())) {
             askForSnapshot();
             return Optional.empty();
         }
-        return Optional.of(new Version(epoch, restart.get(), 0));
+        return Optional.of(new Version(epoch, restart, 0));
     }
 
-    private Optional<Lsn> restartLsn() throws SQLException {
+    private boolean hasPassedOverSince(Place place) throws SQLException {
+        return place.confirmed() != null && skips.hasPassedBetween(place.restart(), place.confirmed());
+    }
+
+    private Optional<Place> place() throws SQLException {
         try (var connection = database.getConnection();
                 var query = connection.prepareStatement(
-                        "SELECT restart_lsn::text FROM pg_replication_slots WHERE slot_name = ?")) {
+                        "SELECT restart_lsn::text, confirmed_flush_lsn::text FROM pg_replication_slots WHERE slot_name = ?")) {
             query.setString(1, slot);
             var rows = query.executeQuery();
             return rows.next() && rows.getString(1) != null
-                    ? Optional.of(Lsn.parse(rows.getString(1)))
+                    ? Optional.of(new Place(
+                            Lsn.parse(rows.getString(1)),
+                            rows.getString(2) == null ? null : Lsn.parse(rows.getString(2))))
                     : Optional.empty();
         }
     }

@@ -9,6 +9,7 @@ import io.walroute.store.Store;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
@@ -23,7 +24,7 @@ import org.slf4j.LoggerFactory;
  *
  * <p>The mark is the slot's {@code restart_lsn}: whatever lies before it belongs to transactions that are acknowledged. (The
  * confirmed position would be too late: a row that lies before it may belong to a transaction that commits after it.) A change
- * that is parked for the cache holds the mark back, and so do rows that a backfill is reading.
+ * that is parked for the cache, or dead in the router, holds the mark back, and so do rows that a backfill is reading.
  */
 final class Housekeeping implements AutoCloseable {
     /** The oldest version that may still come otherwise than by the stream. */
@@ -34,6 +35,8 @@ final class Housekeeping implements AutoCloseable {
 
     private static final Logger LOG = LoggerFactory.getLogger(Housekeeping.class);
     private static final long PERIOD_S = 60;
+    /** The router's: one that is redriven goes through the routes again. */
+    private static final List<String> LEAD_TO_CACHE = List.of("cache", "router");
 
     private final Settings settings;
     private final DataSource database;
@@ -90,9 +93,12 @@ final class Housekeeping implements AutoCloseable {
                 var settled = new Version(epochs.get().at(restart.get()), restart.get(), 0);
                 // In this order: rows that a backfill is done with may be parked by now.
                 Version read = floor.oldest().orElse(settled);
-                Version parked = store.read(c -> oldestDeadLetter(c, "cache"));
                 Version mark = read.compareTo(settled) < 0 ? read : settled;
-                cache.get().purge(parked != null && parked.compareTo(mark) < 0 ? parked : mark);
+                for (String sink : LEAD_TO_CACHE) {
+                    Version parked = store.read(c -> oldestDeadLetter(c, sink));
+                    mark = parked != null && parked.compareTo(mark) < 0 ? parked : mark;
+                }
+                cache.get().purge(mark);
             }
         } catch (SQLException | RuntimeException e) {
             // The next turn does what this one couldn't.

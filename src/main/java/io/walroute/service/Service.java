@@ -18,6 +18,7 @@ import io.walroute.backfill.Backfills;
 import io.walroute.cache.CacheSettings;
 import io.walroute.cache.MarkerState;
 import io.walroute.cache.RowCacheComponent;
+import io.walroute.change.Epochs;
 import io.walroute.change.Lsn;
 import io.walroute.change.Redactions;
 import io.walroute.change.Version;
@@ -205,13 +206,21 @@ public final class Service implements AutoCloseable {
                     settings.replicationTarget(),
                     store,
                     () -> audit.last().map(last -> last.event().version()),
-                    wal::setEpochs,
+                    this::goOn,
                     meters);
             skipping = new Skipping(
                     store, settings.replicationTarget(), settings.databaseUrl().toString(), guard::confirmed);
         } catch (SQLException e) {
             throw new ServiceException(
                     "walroute.audit.url: the slot's record can't be read: " + StartFailure.line(e), e);
+        }
+    }
+
+    /** Before each stream. A gap that was accepted meanwhile, perhaps by another process, is told before what comes behind it. */
+    private void goOn(Epochs epochs) {
+        wal.setEpochs(epochs);
+        if (notify != null) {
+            notify.lookIntoLog();
         }
     }
 

@@ -27,6 +27,7 @@ final class SkipLog {
     private static final TypeReference<List<SlotTransaction.Table>> TABLES = new TypeReference<>() {};
     private static final Duration PATIENCE = Duration.ofSeconds(10);
     private static final int LONGEST_REASON = 1_000;
+    private static final int MOST_LOOKED_AT = 100;
     private static final String SELECT =
             "SELECT id, xid, first_lsn, commit_lsn, committed_at, tables, reason, asked_by,"
                     + " asked_at, passed, passed_at, done_at FROM walroute_skips";
@@ -133,7 +134,7 @@ final class SkipLog {
     List<Skip> shown(Instant now) throws SQLException {
         List<Skip> shown = new ArrayList<>();
         boolean done = false;
-        for (Skip each : newest(100)) {
+        for (Skip each : newest(MOST_LOOKED_AT)) {
             if (each.isPending()) {
                 shown.add(each);
             } else if (!done) {
@@ -144,6 +145,14 @@ final class SkipLog {
             }
         }
         return shown;
+    }
+
+    /** Whether a transaction that committed there was passed over. */
+    boolean hasPassedBetween(Lsn from, Lsn to) throws SQLException {
+        return newest(MOST_LOOKED_AT).stream()
+                .filter(each -> each.passed() != null)
+                .map(each -> each.transaction().commit())
+                .anyMatch(commit -> commit.compareTo(from) >= 0 && commit.compareTo(to) <= 0);
     }
 
     /** Queued: never blocks. */

@@ -200,10 +200,12 @@ final class SlotLog {
      * The open gap is accepted, and the stream goes on from another place in a new epoch: all of it or nothing.
      *
      * @param to where it goes on
+     * @param along what is written with it
      */
-    long accept(long id, Lsn to, String by, Continuity next) throws SQLException {
+    long accept(long id, Lsn to, String by, Continuity next, Store.Write along) throws SQLException {
         return store.raiseEpoch(next.epochs().last(), session -> {
             put(next).apply(session);
+            along.apply(session);
             end(id, "accepted", to, by).apply(session);
             var stale = session.statement("INSERT INTO walroute_meta (key, value) VALUES ('" + CACHE_IS_STALE
                     + "', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value");

@@ -6,6 +6,7 @@ import io.walroute.change.Lsn;
 import io.walroute.cli.EntryPoints.ResetPlan;
 import io.walroute.cli.EntryPoints.ResetResult;
 import io.walroute.cli.Failure;
+import io.walroute.notify.FrameGap;
 import io.walroute.service.SlotLog.OpenGap;
 import io.walroute.settings.Settings;
 import io.walroute.slot.Continuity;
@@ -205,7 +206,10 @@ final class SlotReset implements AutoCloseable {
                 ? Epochs.all(epoch)
                 : log.continuity().orElseThrow().epochs().then(epoch, gap.newFrom());
         String by = System.getProperty("user.name", "unknown");
-        log.accept(id, to, by, Continuity.from(state, epochs, SlotLog.nowToTheSecond()));
+        // In one transaction with the rest: no change of the new epoch may come before it into the frame log.
+        var forSubscribers = FrameGap.mark(
+                store, "epoch " + epoch, "changes after " + from + " are missing; the stream goes on at " + to);
+        log.accept(id, to, by, Continuity.from(state, epochs, SlotLog.nowToTheSecond()), forSubscribers);
         done.add("Accepted the gap from " + from + " to " + to + " as " + by + "; ids begin with epoch " + epoch
                 + " from now on");
         return result(from, to, gap);

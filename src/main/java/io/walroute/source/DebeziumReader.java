@@ -27,6 +27,8 @@ import org.apache.kafka.connect.data.Field;
 import org.apache.kafka.connect.data.Schema;
 import org.apache.kafka.connect.data.Struct;
 import org.apache.kafka.connect.source.SourceRecord;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Turns Debezium's records into change events. Knows one engine's life: it must see every record in order, from the first,
@@ -36,6 +38,7 @@ import org.apache.kafka.connect.source.SourceRecord;
  * schema's name.
  */
 final class DebeziumReader {
+    private static final Logger LOG = LoggerFactory.getLogger(DebeziumReader.class);
     private static final String NEW_KEY = "__debezium.newkey";
     private static final String OLD_KEY = "__debezium.oldkey";
     private static final String TYPE_PREFIX = "pg.";
@@ -78,14 +81,20 @@ final class DebeziumReader {
         String operation = value.getString("op");
         SkipRule skip = skips.isEmpty() || operation.equals("m") ? null : skip(value.getStruct("source"));
         if (skip != null) {
-            return skipped(skip, record, value.getStruct("source"), operation);
+            return skipped(skip, record, value, operation);
         }
+        return operation.equals("m")
+                ? Optional.of(message(value, mark, position(record)))
+                : Optional.ofNullable(change(record, value, operation));
+    }
+
+    /** Null for the first half of a key change, and for an excluded table. */
+    private Item change(SourceRecord record, Struct value, String operation) throws SQLException {
         return switch (operation) {
-            case "c" -> Optional.ofNullable(insert(record, value));
-            case "u" -> Optional.ofNullable(update(record, value, null));
-            case "d" -> Optional.ofNullable(delete(record, value));
-            case "t" -> Optional.ofNullable(truncate(record, value));
-            case "m" -> Optional.of(message(value, mark, position(record)));
+            case "c" -> insert(record, value);
+            case "u" -> update(record, value, null);
+            case "d" -> delete(record, value);
+            case "t" -> truncate(record, value);
             default ->
                 throw new IllegalStateException(
                         "the engine sent an operation '" + operation + "', which it never should");
@@ -106,8 +115,9 @@ final class DebeziumReader {
         return null;
     }
 
-    /** Before anything of its row is read: what can't be read may be the reason why it is passed over. */
-    private Optional<Item> skipped(SkipRule rule, SourceRecord record, Struct source, String operation) {
+    private Optional<Item> skipped(SkipRule rule, SourceRecord record, Struct value, String operation) {
+        Item read = readIfPossible(record, value, operation);
+        Struct source = value.getStruct("source");
         String schema = source.getString("schema");
         String table = source.getString("table");
         boolean halfOfAnother = record.headers().lastWithName(NEW_KEY) != null;
@@ -121,7 +131,17 @@ final class DebeziumReader {
                     case "d" -> Operation.DELETE;
                     default -> Operation.TRUNCATE;
                 };
-        return Optional.of(Item.skipped(rule, schema.equals("public") ? table : schema + "." + table, what));
+        return Optional.of(Item.skipped(rule, schema.equals("public") ? table : schema + "." + table, what, read));
+    }
+
+    /** Null if it isn't: what can't be read may be the reason why it is passed over. */
+    private Item readIfPossible(SourceRecord record, Struct value, String operation) {
+        try {
+            return change(record, value, operation);
+        } catch (SQLException | RuntimeException e) {
+            LOG.debug("A change that is passed over can't be read", e);
+            return null;
+        }
     }
 
     /** Transaction metadata have a status; the engine's own heartbeat has none. */

@@ -12,7 +12,7 @@ import org.apache.camel.Exchange;
  *
  * @param kind what it is
  * @param change the row change; null for everything else
- * @param exchange makes the change's exchange, stock headers included; null without a change
+ * @param exchange makes the change's exchange, stock headers included; null without a change, or one that could be read
  * @param skipped the row change that is passed over; null for everything else
  * @param heartbeat the content of a WAL heartbeat of ours that came back; null for everything else
  * @param mark what the stream needs to confirm this item; null where confirming it would confirm nothing, as in the middle
@@ -32,7 +32,7 @@ record Item(
     enum Kind {
         BEGIN,
         CHANGE,
-        /** A change of a transaction that an operator passes over; it was not even read. */
+        /** A change of a transaction that an operator passes over. */
         SKIPPED,
         END,
         /** A WAL heartbeat of ours that came back. */
@@ -41,11 +41,30 @@ record Item(
         TICK
     }
 
-    /** @param table {@code schema.table}, without {@code public.} */
-    record Skipped(SkipRule rule, String table, Operation operation) {}
+    /**
+     * @param table {@code schema.table}, without {@code public.}
+     * @param change null if it could not be read
+     */
+    record Skipped(SkipRule rule, String table, Operation operation, ChangeEvent change) {}
 
-    static Item skipped(SkipRule rule, String table, Operation operation) {
-        return new Item(Kind.SKIPPED, null, null, new Skipped(rule, table, operation), null, null, null, 0);
+    /** @param read the change as it would have gone its way; null if it could not be read */
+    static Item skipped(SkipRule rule, String table, Operation operation, Item read) {
+        var skipped = new Skipped(rule, table, operation, read == null ? null : read.change);
+        return new Item(
+                Kind.SKIPPED,
+                null,
+                read == null ? null : read.exchange,
+                skipped,
+                null,
+                null,
+                null,
+                read == null ? 0 : read.bytes);
+    }
+
+    /** Which one it is, for messages. */
+    String label() {
+        ChangeEvent known = skipped == null ? change : skipped.change();
+        return known == null ? kind.name() : known.id();
     }
 
     static Item change(ChangeEvent change, Function<Endpoint, Exchange> exchange, long bytes) {

@@ -177,7 +177,7 @@ final class Ledger {
             do {
                 before = holds.get();
                 if (before == 0) {
-                    throw new IllegalStateException("change " + item.change().id() + " is settled already");
+                    throw new IllegalStateException("the change is settled already: " + item.label());
                 }
             } while (!holds.compareAndSet(before, before + 1));
             return new OneHold();

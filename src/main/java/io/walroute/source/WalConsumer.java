@@ -29,11 +29,14 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Collectors;
+import org.apache.camel.AsyncProcessor;
+import org.apache.camel.AsyncProducer;
 import org.apache.camel.Exchange;
 import org.apache.camel.Processor;
 import org.apache.camel.api.management.ManagedAttribute;
 import org.apache.camel.api.management.ManagedResource;
 import org.apache.camel.support.DefaultConsumer;
+import org.apache.camel.support.service.ServiceHelper;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -72,6 +75,8 @@ public class WalConsumer extends DefaultConsumer {
     private volatile Supervisor supervisor;
     private volatile String engine;
     private SourceMeters meters;
+    /** Null if what is passed over goes nowhere. */
+    private AsyncProducer skippedTo;
 
     private volatile WalStatus.State state = WalStatus.State.STOPPED;
     private volatile String message = "not started";
@@ -92,6 +97,12 @@ public class WalConsumer extends DefaultConsumer {
         super.doStart();
         meters = new SourceMeters(meterRegistry());
         setHealthCheck(new WalHealthCheck(this, getRouteId()));
+        if (endpoint.getSkippedUri() != null && skippedTo == null) {
+            skippedTo = endpoint.getCamelContext()
+                    .getEndpoint(endpoint.getSkippedUri())
+                    .createAsyncProducer();
+        }
+        ServiceHelper.startService(skippedTo);
         stopping = false;
         enter(WalStatus.State.STARTING, "asking for the slot");
         var next = new Supervisor(supervisor);
@@ -125,6 +136,7 @@ public class WalConsumer extends DefaultConsumer {
                 endpoint.getCamelContext().isStopping()
                         ? "stopped"
                         : "paused by an operator: changes wait in the WAL, which grows. Go on: walroute resume source");
+        ServiceHelper.stopService(skippedTo);
         super.doStop();
     }
 
@@ -605,6 +617,7 @@ public class WalConsumer extends DefaultConsumer {
         // The transaction under way, if it is passed over; the stream thread's.
         private SkipRule skipping;
         private long skipped;
+        private long unread;
         // After this nothing is handed over nor confirmed: something in between was left out.
         private boolean finished;
         // Whether the stream's thread is in handle(), and when it came in or went out.
@@ -742,18 +755,26 @@ public class WalConsumer extends DefaultConsumer {
             if (!item.skipped().rule().equals(skipping)) {
                 skipping = item.skipped().rule();
                 skipped = 0;
+                unread = 0;
             }
             skipped++;
             meters.skipped(item.skipped().table(), item.skipped().operation());
-            ledger.submitSettled(item);
+            if (skippedTo == null || item.skipped().change() == null) {
+                unread += item.skipped().change() == null ? 1 : 0;
+                ledger.submitSettled(item);
+                return;
+            }
+            Ledger.Entry entry = ledger.submit(item);
+            process(skippedTo, item, item.skipped().change(), entry);
         }
 
         private void endSkipped() {
             LOG.warn(
-                    "Transaction {} at {} was passed over, as an operator ordered: {} changes (walroute skip --list)",
+                    "Transaction {} at {} was passed over, as an operator ordered: {} changes{} (walroute skip --list)",
                     skipping.xid(),
                     skipping.commit(),
-                    skipped);
+                    skipped,
+                    unread == 0 ? "" : ", " + unread + " of which can't be read");
             settledBefore.remove(skipping.xid());
             endpoint.getComponent().getSkips().passed(skipping, skipped);
             skipping = null;
@@ -784,9 +805,13 @@ public class WalConsumer extends DefaultConsumer {
         private void dispatch(Item item) {
             Ledger.Entry entry = ledger.submit(item);
             meters.received(item.change(), entry.receivedNanos() - entry.committedNanos());
+            process(getAsyncProcessor(), item, item.change(), entry);
+        }
+
+        private void process(AsyncProcessor to, Item item, ChangeEvent change, Ledger.Entry entry) {
             Exchange exchange = item.exchange().apply(endpoint);
             exchange.setProperty(Settlement.PROPERTY, entry);
-            getAsyncProcessor().process(exchange, sync -> routed(exchange, item.change(), entry.routeHold()));
+            to.process(exchange, sync -> routed(exchange, change, entry.routeHold()));
         }
 
         private void routed(Exchange exchange, ChangeEvent change, Settlement.Hold hold) {

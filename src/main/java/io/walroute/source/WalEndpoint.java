@@ -47,6 +47,12 @@ public class WalEndpoint extends DebeziumEndpoint<PostgresConnectorEmbeddedDebez
     @UriParam(description = "Tables to leave out, as schema.table, separated by commas.")
     private String excludeTables = "";
 
+    @UriParam(
+            description =
+                    "Where the changes of a transaction that an operator passes over go, as far as they can be read, in place of"
+                            + " the route; nowhere if not set.")
+    private String skippedUri;
+
     WalEndpoint(String uri, WalComponent component, PostgresConnectorEmbeddedDebeziumConfiguration configuration) {
         super(uri, component);
         this.configuration = configuration;
@@ -120,6 +126,14 @@ public class WalEndpoint extends DebeziumEndpoint<PostgresConnectorEmbeddedDebez
 
     public void setMaxBackoff(long maxBackoff) {
         this.maxBackoff = maxBackoff;
+    }
+
+    public String getSkippedUri() {
+        return skippedUri;
+    }
+
+    public void setSkippedUri(String skippedUri) {
+        this.skippedUri = skippedUri;
     }
 
     public String getExcludeTables() {

@@ -472,6 +472,74 @@ class NotifyTest {
         assertThat(ids(client.untilPong())).containsExactly(11L);
     }
 
+    private static List<String> kinds(List<JsonNode> frames) {
+        return frames.stream()
+                .map(frame -> switch (type(frame)) {
+                    case "event" ->
+                        "event " + frame.path("event").path("key").path("id").asLong();
+                    case "gap" -> "gap " + frame.path("topic").asText();
+                    default -> type(frame);
+                })
+                .toList();
+    }
+
+    private void markGap(Service service, String id) throws Exception {
+        store.write(FrameGap.mark(store, id, "the WAL is gone"), Duration.ofSeconds(10));
+        service.component.lookIntoLog();
+    }
+
+    @Test
+    void who_follows_over_a_place_where_changes_may_be_missing_is_told_there_in_each_topic_and_nobody_behind_it()
+            throws Exception {
+        Service service = start();
+        WsClient live = connect(service);
+        live.subscribe("s1", TOPIC);
+        live.subscribe("s2", TOPIC);
+        live.send("{'type':'subscribe','id':'s3','topic':'offers.*','filter':{'s':'nobody'}}");
+        assertThat(type(live.next())).isEqualTo("subscribed");
+        sendAndWait(service, TOPIC, insert(1));
+        markGap(service, "epoch 2");
+        markGap(service, "epoch 2"); // written once
+        assertThat(kinds(live.untilPong())).containsExactly("event 1", "gap " + TOPIC, "gap offers.*");
+        sendAndWait(service, TOPIC, insert(2));
+        assertThat(kinds(live.untilPong())).containsExactly("event 2");
+
+        WsClient across = connect(service);
+        across.send("{'type':'subscribe','id':'s1','topic':'" + TOPIC + "','since':'0'}");
+        List<JsonNode> resumed = across.until(frame -> type(frame).equals("subscribed"));
+        assertThat(kinds(resumed)).containsExactly("event 1", "gap " + TOPIC, "event 2", "subscribed");
+        assertThat(resumed.get(1).toString())
+                .isEqualTo("{\"type\":\"gap\",\"topic\":\"listings.created\",\"reason\":\"the WAL is gone\"}");
+
+        WsClient behind = connect(service);
+        String since = resumed.get(2).path("position").asText();
+        behind.send("{'type':'subscribe','id':'s1','topic':'" + TOPIC + "','since':'" + since + "'}");
+        WsClient fresh = connect(service);
+        fresh.send("{'type':'subscribe','id':'s1','topic':'" + TOPIC + "'}");
+        for (WsClient client : List.of(behind, fresh)) {
+            assertThat(kinds(client.until(frame -> type(frame).equals("subscribed"))))
+                    .containsExactly("subscribed");
+        }
+        sendAndWait(service, TOPIC, insert(3));
+        for (WsClient client : List.of(live, across, behind, fresh)) {
+            assertThat(kinds(client.untilPong())).containsExactly("event 3");
+        }
+    }
+
+    @Test
+    void going_back_over_a_gap_for_one_topic_does_not_tell_another_of_it_again() throws Exception {
+        Service service = start();
+        WsClient client = connect(service);
+        client.subscribe("s1", "offers.received");
+        sendAndWait(service, TOPIC, insert(1));
+        markGap(service, "epoch 2");
+        assertThat(kinds(client.untilPong())).containsExactly("gap offers.received");
+
+        client.send("{'type':'subscribe','id':'s2','topic':'" + TOPIC + "','since':'0'}");
+        assertThat(kinds(client.until(frame -> type(frame).equals("subscribed"))))
+                .containsExactly("event 1", "gap " + TOPIC, "subscribed");
+    }
+
     @Test
     void old_frames_are_pruned_but_positions_are_never_used_again() throws Exception {
         Service service = start(settings().keep(Duration.ofMillis(200)));

@@ -125,6 +125,13 @@ final class DisasterRig implements AutoCloseable {
         return service;
     }
 
+    /** A WebSocket client that goes on since a position. */
+    ServiceRig.Client subscribe(String topic, String since) throws Exception {
+        return ServiceRig.Client.connect(
+                service,
+                "{\"type\":\"subscribe\",\"id\":\"s1\",\"topic\":\"" + topic + "\",\"since\":\"" + since + "\"}");
+    }
+
     /** The part of the health report that speaks of the slot. */
     Health.Check wal() {
         return service.health().report().checks().stream()

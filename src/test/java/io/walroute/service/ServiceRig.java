@@ -195,25 +195,30 @@ final class ServiceRig implements AutoCloseable {
 
     /** A WebSocket client with the subscription given, once it is live. */
     Client subscribe(String topic, String filter) throws Exception {
-        var client = new Client();
-        client.socket = HttpClient.newHttpClient()
-                .newWebSocketBuilder()
-                .buildAsync(
-                        URI.create("ws://127.0.0.1:" + service.websocketPort().getAsInt() + "/ws"), client)
-                .get();
-        client.socket
-                .sendText(
-                        "{\"type\":\"subscribe\",\"id\":\"s1\",\"topic\":\"" + topic + "\",\"filter\":" + filter + "}",
-                        true)
-                .get();
-        await().until(() -> client.ofType("subscribed").size() == 1);
-        return client;
+        return Client.connect(
+                service,
+                "{\"type\":\"subscribe\",\"id\":\"s1\",\"topic\":\"" + topic + "\",\"filter\":" + filter + "}");
     }
 
     static final class Client implements WebSocket.Listener {
         final List<JsonNode> frames = new CopyOnWriteArrayList<>();
         private final StringBuilder text = new StringBuilder();
         private WebSocket socket;
+
+        /** Sends the subscription, and waits until it is live. */
+        static Client connect(Service service, String subscription) throws Exception {
+            var client = new Client();
+            client.socket = HttpClient.newHttpClient()
+                    .newWebSocketBuilder()
+                    .buildAsync(
+                            URI.create(
+                                    "ws://127.0.0.1:" + service.websocketPort().getAsInt() + "/ws"),
+                            client)
+                    .get();
+            client.socket.sendText(subscription, true).get();
+            await().until(() -> client.ofType("subscribed").size() == 1);
+            return client;
+        }
 
         @Override
         public CompletionStage<?> onText(WebSocket webSocket, CharSequence data, boolean last) {

@@ -31,7 +31,7 @@ import org.junit.jupiter.api.io.TempDir;
 class SkipTest {
     private static final Duration LONG = Duration.ofSeconds(60);
     /** In the route that nothing may fail in: the stream ends and comes again, for ever. */
-    private static final String STUMBLE = """
+    static final String STUMBLE = """
                 - filter:
                     simple: "${header.table} == 'sales' && ${body.new[amount]} == 666"
                     steps:

@@ -7,7 +7,9 @@ import io.walroute.cli.EntryPoints.ResetOptions;
 import io.walroute.cli.EntryPoints.ResetPlan;
 import io.walroute.cli.Failure;
 import io.walroute.service.DisasterRig.Server;
+import io.walroute.slot.TransactionSearch.Wanted;
 import java.nio.file.Path;
+import java.sql.Connection;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -116,6 +118,103 @@ class SlotDisasterTest {
         rig.awaitReady();
         rig.awaitAudited(3);
         assertThat(rig.audit()).extracting(DisasterRig::idOf).containsExactly(1, 3);
+    }
+
+    private static final String CREATED = "listings.created";
+
+    private static List<String> kinds(ServiceRig.Client client) {
+        return client.frames.stream()
+                .map(frame ->
+                        frame.path("type").asText() + frame.at("/event/key/id").asText())
+                .filter(kind -> !kind.equals("subscribed"))
+                .toList();
+    }
+
+    private void awaitFrames(ServiceRig.Client client, String... kinds) {
+        await().atMost(Duration.ofSeconds(30))
+                .untilAsserted(() -> assertThat(kinds(client)).containsExactly(kinds));
+    }
+
+    @Test
+    void subscribers_are_told_of_an_accepted_gap_where_it_is_live_or_by_since_and_those_behind_it_are_not()
+            throws Exception {
+        rig = new DisasterRig(Map.of());
+        rig.environment.put("WEBSOCKET_PORT", "" + ServiceRig.freePort());
+        startWithOneAudited();
+        var live = rig.subscribe(CREATED, "0");
+        awaitFrames(live, "event1");
+        rig.primary.execute(
+                "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active",
+                "SELECT pg_sleep(0.05)");
+        await().pollInterval(Duration.ofMillis(20)).ignoreExceptions().until(() -> {
+            rig.primary.execute(
+                    "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active", dropSlot());
+            return true;
+        });
+        rig.awaitGap();
+        rig.primary.insert(2);
+        rig.createSlot();
+        assertThat(kinds(live)).as("nothing is missed yet for good").containsExactly("event1");
+
+        rig.acceptGap(); // as another process does
+        rig.awaitReady();
+        awaitFrames(live, "event1", "gap");
+        assertThat(live.ofType("gap").get(0).path("topic").asText()).isEqualTo(CREATED);
+        assertThat(live.ofType("gap").get(0).path("reason").asText())
+                .matches("changes after [0-9A-F/]+ are missing; the stream goes on at [0-9A-F/]+");
+        rig.primary.insert(3);
+        awaitFrames(live, "event1", "gap", "event3");
+
+        rig.stop();
+        String noted = rig.store("SELECT lsn FROM walroute_slot").get(0);
+        rig.primary.execute(dropSlot());
+        rig.primary.insert(4);
+        rig.createSlot();
+        rig.acceptGap(); // while no service runs
+        rig.startReady();
+        rig.primary.insert(5);
+        var across = rig.subscribe(CREATED, "0");
+        awaitFrames(across, "event1", "gap", "event3", "gap", "event5");
+        assertThat(across.ofType("gap").get(1).path("reason").asText()).contains("changes after " + noted);
+        String before = live.ofType("event").get(1).path("position").asText();
+        awaitFrames(rig.subscribe(CREATED, before), "gap", "event5");
+        var behind = rig.subscribe(
+                CREATED, across.ofType("event").get(2).path("position").asText());
+        rig.primary.insert(6);
+        awaitFrames(behind, "event6");
+        awaitFrames(across, "event1", "gap", "event3", "gap", "event5", "event6");
+    }
+
+    @Test
+    void a_transaction_that_the_engine_cannot_read_is_passed_by_moving_the_slot_behind_it_and_accepting_the_gap()
+            throws Exception {
+        rig = new DisasterRig(Map.of());
+        rig.primary.execute("CREATE TABLE spans(id int PRIMARY KEY, i interval)");
+        startWithOneAudited();
+        String xid;
+        try (Connection early = rig.primary.connect();
+                var s = early.createStatement()) {
+            early.setAutoCommit(false);
+            s.execute("INSERT INTO listings(id, price_wei) VALUES (2, 2)"); // begins before it, commits behind it
+            xid = rig.primary.query(
+                    "WITH w AS (INSERT INTO spans VALUES (1, '2147483648 hours')) SELECT pg_current_xact_id()::text");
+            early.commit();
+        }
+        rig.primary.insert(3);
+        await().atMost(Duration.ofSeconds(40))
+                .until(() -> rig.service().walStatus().orElseThrow().restarts() >= 2);
+        assertThat(rig.audit()).extracting(DisasterRig::idOf).containsExactly(1);
+
+        rig.stop();
+        var poison = Commands.slots().find(rig.settings(), Wanted.of(xid, null), (share, transactions, changes) -> {});
+        rig.primary.execute("SELECT pg_replication_slot_advance('" + DisasterRig.SLOT + "', '" + poison.commit()
+                + "'::pg_lsn + 1)");
+        rig.start();
+        rig.awaitGap();
+        rig.acceptGap();
+        rig.awaitReady();
+        rig.awaitAudited(3);
+        assertThat(rig.audit()).extracting(DisasterRig::idOf).containsExactly(1, 2, 3);
     }
 
     @Test
