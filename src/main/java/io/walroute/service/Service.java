@@ -160,6 +160,7 @@ public final class Service implements AutoCloseable {
         redactions.ifPresent(all -> main.bind("redactions", all)); // the components find it there
         lanes.setRedactions(redactions.orElse(null));
         lanes.setMaxEventBytes(settings.maxEventBytes());
+        lanes.setRefusedUri("dead-letter:lane");
         main.bind("lanes", lanes);
         var audit = new AuditComponent(new AuditSettings(settings.auditKeep()), store);
         audit.setUnsettledFrom(() -> housekeeping == null ? Lsn.ZERO : housekeeping.settledUpTo());
