@@ -238,7 +238,9 @@ public final class Service implements AutoCloseable {
         c.setSlotName(settings.replicationSlot());
         c.setPublicationName(settings.publicationName());
         c.setPollIntervalMs(settings.pollInterval().toMillis());
-        wal.setSlotCheck(guard);
+        var rules = new RulesGuard(settings, guard);
+        rules.checkAtStart();
+        wal.setSlotCheck(rules);
         wal.setSkips(skipping);
         wal.setStopMarks(new StopMark.Keeper() {
             @Override
