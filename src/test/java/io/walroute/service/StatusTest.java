@@ -321,6 +321,7 @@ class StatusTest {
                         line -> assertThat(line).isEqualTo("drop publication grails_publication"));
         assertThat(status(0).path("slot").path("exists").asBoolean()).isTrue();
 
+        rig.asOwner(); // of the publication
         assertThat(walroute("drop", "--force", "--publication")).isZero();
         assertThat(out().lines())
                 .satisfiesExactly(
@@ -337,7 +338,7 @@ class StatusTest {
         rig.db.execute(
                 "SELECT pg_drop_replication_slot('" + rig.slot + "')",
                 "CREATE TABLE \"Odd \"\"näme\"\" Table\" (id int PRIMARY KEY)");
-        rig.environment.put("PUBLICATION_NAME", publication);
+        rig.asOwner().environment.put("PUBLICATION_NAME", publication);
         rig.environment.put("WALROUTE_TABLES", "listings,\"Odd \"\"näme\"\" Table\"");
         rig.environment.put("WALROUTE_SLOT_FAILOVER", "off");
 
