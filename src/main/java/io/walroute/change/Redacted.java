@@ -57,9 +57,13 @@ public final class Redacted {
      * @param meant the names of the headers that may be changed
      */
     public void hideIn(Map<String, Object> headers, Predicate<String> meant) {
+        List<String> names = headers.keySet().stream().filter(meant).toList();
+        if (names.isEmpty()) {
+            return; // most changes: nothing is looked for
+        }
         var hidden = new HiddenValues(original, copy);
-        for (String name : List.copyOf(headers.keySet())) {
-            Object value = meant.test(name) ? headers.get(name) : null;
+        for (String name : names) {
+            Object value = headers.get(name);
             Object shown = value == null ? null : hidden.in(value);
             if (value != null && shown == null) {
                 headers.remove(name);
