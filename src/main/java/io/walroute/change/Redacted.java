@@ -1,7 +1,9 @@
 package io.walroute.change;
 
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Predicate;
 
 /**
  * Beside a sink's copy of a change, in the exchange property {@link ChangeProperties#REDACTED}: what the sink needs to complete
@@ -45,6 +47,30 @@ public final class Redacted {
     /** Whether the sink sees this column's values as they are. */
     public boolean keeps(String column) {
         return redaction == null || redaction.keeps(column);
+    }
+
+    /**
+     * Takes out of headers what the sink doesn't get to see of the change: a value that is a hidden column's becomes what the rule
+     * makes of it, one that contains it {@value Redaction#MASK} in its place. Values of fewer than four characters are left, and
+     * booleans: each would stand in many headers by chance.
+     *
+     * @param meant the names of the headers that may be changed
+     */
+    public void hideIn(Map<String, Object> headers, Predicate<String> meant) {
+        List<String> names = headers.keySet().stream().filter(meant).toList();
+        if (names.isEmpty()) {
+            return; // most changes: nothing is looked for
+        }
+        var hidden = new HiddenValues(original, copy);
+        for (String name : names) {
+            Object value = headers.get(name);
+            Object shown = value == null ? null : hidden.in(value);
+            if (value != null && shown == null) {
+                headers.remove(name);
+            } else if (value != null && !shown.equals(value)) {
+                headers.put(name, shown);
+            }
+        }
     }
 
     /** A text about the change without what the sink doesn't get to see of it. */

@@ -29,7 +29,6 @@ import org.slf4j.LoggerFactory;
  * Camel's registry, and binds them there for the lanes, which ask them what is parked.
  */
 public final class DeadLetterComponent extends DefaultComponent {
-    private static final Duration PARKED_FOR_LONG = Duration.ofMinutes(1);
     private static final Logger LOG = LoggerFactory.getLogger(DeadLetterComponent.class);
     private static final String NAME_IN_REGISTRY = "walroute-dead-letters";
     private static final int COUNT_SECONDS = 10;
@@ -47,6 +46,7 @@ public final class DeadLetterComponent extends DefaultComponent {
     private FailureCounts failureCounts;
     private ScheduledExecutorService timer;
     private volatile List<DeadLetters.Count> standing = List.of();
+    private volatile Duration parkedForLong = Duration.ofMinutes(1);
     /** Since when a sink has had parked changes without a break, in nano time. */
     private final Map<String, Long> parkedSince = new ConcurrentHashMap<>();
 
@@ -83,6 +83,11 @@ public final class DeadLetterComponent extends DefaultComponent {
 
     Redactions redactions() {
         return redactions;
+    }
+
+    /** For how long a sink may have parked changes without a break before that is a {@link #problem}; default: a minute. */
+    public void setParkedForLong(Duration time) {
+        parkedForLong = time;
     }
 
     /** By sink, in place of the schedule that its route gives. */
@@ -199,12 +204,12 @@ public final class DeadLetterComponent extends DefaultComponent {
         long now = System.nanoTime();
         String sinks = standing.stream()
                 .filter(count -> count.state() == State.PARKED)
-                .filter(count -> now - parkedSince.getOrDefault(count.sink(), now) > PARKED_FOR_LONG.toNanos())
+                .filter(count -> now - parkedSince.getOrDefault(count.sink(), now) > parkedForLong.toNanos())
                 .map(count -> count.sink() + " " + count.letters())
                 .collect(Collectors.joining(", "));
         return sinks.isEmpty()
                 ? Optional.empty()
-                : Optional.of("changes have been parked for more than a minute (" + sinks
+                : Optional.of("changes have been parked for more than " + parkedForLong.toSeconds() + " s (" + sinks
                         + "). See: walroute dead-letters list");
     }
 

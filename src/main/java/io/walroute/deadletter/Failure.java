@@ -5,6 +5,7 @@ import io.walroute.change.ChangeProperties;
 import io.walroute.change.NotAttempted;
 import io.walroute.change.Redacted;
 import io.walroute.change.Redactions;
+import io.walroute.change.ShowsNoValues;
 import java.sql.SQLException;
 import java.util.function.UnaryOperator;
 import java.util.regex.Pattern;
@@ -66,6 +67,9 @@ record Failure(int attempts, String cause, String route, String endpoint, String
     static String cause(Throwable caught, UnaryOperator<String> hide) {
         Throwable root = telling(caught);
         String message = root.getMessage();
+        if (root instanceof ShowsNoValues) {
+            return oneLine(message);
+        }
         return message == null || message.isBlank() ? nameOf(root) : shown(message, hide, nameOf(root));
     }
 

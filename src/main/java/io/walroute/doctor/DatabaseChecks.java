@@ -62,6 +62,7 @@ public final class DatabaseChecks {
                 new Check("replica-identity", false, this::identities),
                 Check.of("tables", this::keys),
                 new Check("distribution", false, this::distribution),
+                new Check("redaction", false, this::redaction),
                 Check.of("privileges", this::privileges),
                 Check.of("wal-limit", this::limit),
                 Check.of("wal-kept", this::kept),
@@ -293,6 +294,18 @@ public final class DatabaseChecks {
         }
     }
 
+    private List<Result> redaction() throws SQLException {
+        if (!RuleNames.areThere(settings)) {
+            return List.of(Result.ok("redaction", "no rule names a column"));
+        }
+        List<Result> results = RuleNames.problems(settings, connection).stream()
+                .map(problem -> Result.fail("redaction", problem.line(), problem.fix()))
+                .toList();
+        return results.isEmpty()
+                ? List.of(Result.ok("redaction", "the tables and columns that rules name are there"))
+                : results;
+    }
+
     // ---------------------------------------------------------------- privileges
 
     private Result privileges() throws SQLException, IOException {
@@ -390,7 +403,7 @@ public final class DatabaseChecks {
         return Result.ok("wal-kept", "nothing else keeps much WAL");
     }
 
-    private Result transactions() {
+    private Result transactions() throws SQLException {
         for (Pin pin : status.pins()) {
             if (pin.kind() == Pin.Kind.TRANSACTION) {
                 return Result.warn(
@@ -406,7 +419,21 @@ public final class DatabaseChecks {
                         "ROLLBACK PREPARED '" + pin.name().replace("'", "''") + "' (or COMMIT PREPARED)");
             }
         }
+        if (!seesOthers()) {
+            return Result.warn(
+                    "transactions",
+                    settings.databaseUrl().user() + " can't see those of others, which may hold WAL back",
+                    "GRANT pg_read_all_stats TO \""
+                            + settings.databaseUrl().user().replace("\"", "\"\"") + "\"");
+        }
         return Result.ok("transactions", "none is open for more than " + Figures.time(LONG_TRANSACTION));
+    }
+
+    private boolean seesOthers() throws SQLException {
+        try (var statement = connection.createStatement();
+                var row = statement.executeQuery("SELECT pg_has_role(current_user, 'pg_read_all_stats', 'USAGE')")) {
+            return row.next() && row.getBoolean(1);
+        }
     }
 
     private Result failover() {

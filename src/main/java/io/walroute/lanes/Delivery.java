@@ -12,6 +12,7 @@ import io.walroute.change.Settlement;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.apache.camel.Exchange;
 import org.apache.camel.Message;
 import org.apache.camel.StreamCache;
@@ -26,6 +27,18 @@ final class Delivery {
     /** What camel-debezium says of the row beside the body. */
     private static final List<String> RAW_HEADERS =
             List.of("CamelDebeziumKey", "CamelDebeziumBefore", "CamelDebeziumDdlSQL");
+
+    private static final Set<String> OWN_HEADERS = Set.of(
+            ChangeHeaders.TABLE,
+            ChangeHeaders.SCHEMA,
+            ChangeHeaders.OPERATION,
+            ChangeHeaders.EVENT_ID,
+            ChangeHeaders.LSN,
+            ChangeHeaders.XID,
+            ChangeHeaders.REPLAY,
+            "replayRoute",
+            "tableRoute",
+            "topic");
 
     final Claim claim;
     /** The change's id; null if the body is no change. */
@@ -70,23 +83,28 @@ final class Delivery {
 
     /** @param redactions what the lane's sink doesn't get to see; null if it gets all */
     Delivery(Exchange exchange, String lane, Redactions redactions) throws Exception {
-        this(exchange, lane, true, redactions);
+        this(exchange, lane, true, redactions, false);
     }
 
-    /** @param ordered whether it claims what it changes */
-    Delivery(Exchange exchange, String lane, boolean ordered, Redactions redactions) throws Exception {
+    /**
+     * @param ordered whether it claims what it changes
+     * @param ownBody whether what is no change event passes though columns are hidden
+     * @throws UnknownBodyException if columns are hidden, and the body is something else than a change event
+     */
+    Delivery(Exchange exchange, String lane, boolean ordered, Redactions redactions, boolean ownBody) throws Exception {
         Message message = exchange.getMessage();
-        Redacted redacted = redactions != null && message.getBody() instanceof ChangeEvent event
-                ? redactions.redact(lane, event)
-                : null;
+        Object handed =
+                redactions == null || ownBody ? message.getBody() : HandedBody.check(exchange, lane, redactions);
+        Redacted redacted =
+                redactions != null && handed instanceof ChangeEvent event ? redactions.redact(lane, event) : null;
         // From here on the lane, its dead letters and its sink know the copy only: the order, too, goes by its key.
         body = redacted != null
                 ? redacted.copy()
-                : message.getBody() instanceof StreamCache stream ? stream.copy(exchange) : message.getBody();
+                : handed instanceof StreamCache stream ? stream.copy(exchange) : handed;
         Claim own = body instanceof ChangeEvent event ? Claim.of(event) : Claim.of(message);
         claim = ordered ? own : own.ofNothingElse();
         eventId = body instanceof ChangeEvent event ? event.id() : null;
-        bytes = HeldBytes.of(message.getBody());
+        bytes = HeldBytes.of(handed);
         headers = message.hasHeaders()
                 ? exchange.getContext()
                         .getCamelContextExtension()
@@ -102,6 +120,7 @@ final class Delivery {
             if (redacted.hidesAnything() && headers != null) {
                 RAW_HEADERS.forEach(headers::remove);
                 headers.replace(ChangeHeaders.EVENT_ID, eventId);
+                redacted.hideIn(headers, Delivery::isOfRoute);
             }
         }
         redrive = isRedrive(lane);
@@ -120,6 +139,14 @@ final class Delivery {
         hold = settlement.hold();
         receivedNanos = settlement.receivedNanos();
         committedNanos = settlement.committedNanos();
+    }
+
+    /**
+     * Whether a route made the header. Topics are not meant: a subscriber names the one that it gets, and knows what is in the
+     * name.
+     */
+    private static boolean isOfRoute(String header) {
+        return !OWN_HEADERS.contains(header) && !header.startsWith("CamelDebezium");
     }
 
     /** A redriven delivery of another lane may reach this one through that lane's route: here it is one like others. */

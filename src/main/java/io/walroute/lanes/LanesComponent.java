@@ -34,10 +34,12 @@ public class LanesComponent extends DefaultComponent {
     private final Map<String, LaneMeters> meters = new ConcurrentHashMap<>();
     private final Set<LanesConsumer> consumers = ConcurrentHashMap.newKeySet();
     private final Set<String> rawNames = ConcurrentHashMap.newKeySet();
+    private final Set<String> ownBodyNames = ConcurrentHashMap.newKeySet();
     private Set<String> disabledNames = Set.of();
     private Redactions redactions;
     private boolean redactionsChecked;
     private long maxEventBytes = Long.MAX_VALUE;
+    private String refusedUri;
     private ScheduledExecutorService timer;
     private MeterRegistry registry;
 
@@ -72,13 +74,19 @@ public class LanesComponent extends DefaultComponent {
         return registry;
     }
 
-    void add(LanesConsumer consumer, boolean raw) {
-        if (raw) {
-            rawNames.add(consumer.getEndpoint().getName());
-        } else {
-            rawNames.remove(consumer.getEndpoint().getName());
-        }
+    void add(LanesConsumer consumer) {
+        LanesEndpoint endpoint = consumer.getEndpoint();
+        note(rawNames, endpoint.getName(), endpoint.isRaw());
+        note(ownBodyNames, endpoint.getName(), endpoint.isOwnBody());
         consumers.add(consumer);
+    }
+
+    private static void note(Set<String> names, String name, boolean is) {
+        if (is) {
+            names.add(name);
+        } else {
+            names.remove(name);
+        }
     }
 
     void remove(LanesConsumer consumer) {
@@ -121,6 +129,11 @@ public class LanesComponent extends DefaultComponent {
         return rawNames.contains(name);
     }
 
+    /** Whether all may leave that routes make of a change for this lane, hidden columns or not. */
+    boolean isOwnBody(String name) {
+        return ownBodyNames.contains(name);
+    }
+
     /** Changes whose JSON is longer go to the dead letters, not to a sink. */
     public void setMaxEventBytes(long bytes) {
         maxEventBytes = bytes;
@@ -128,6 +141,15 @@ public class LanesComponent extends DefaultComponent {
 
     long maxEventBytes() {
         return maxEventBytes;
+    }
+
+    /** Where lanes without {@code parkUri} put changes that must not leave; null: nowhere, they fail. */
+    public void setRefusedUri(String uri) {
+        refusedUri = uri;
+    }
+
+    String refusedUri() {
+        return refusedUri;
     }
 
     /** Lanes that a route reads, whether it runs or not. */

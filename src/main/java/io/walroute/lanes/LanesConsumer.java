@@ -32,6 +32,9 @@ class LanesConsumer extends DefaultConsumer implements ShutdownAware, StartupLis
     private final LaneSettings settings;
     private Lane lane;
     private AsyncProducer parking;
+    /** For what must not leave: {@link #parking}, or the component's. */
+    private AsyncProducer refusals;
+
     private long compareFromNanos = System.nanoTime();
     private ExecutorService threads;
 
@@ -56,12 +59,20 @@ class LanesConsumer extends DefaultConsumer implements ShutdownAware, StartupLis
         super.doStart();
         lane = endpoint.getComponent().lane(endpoint.getName());
         if (settings.parkUri() != null && parking == null) {
-            Endpoint parkEndpoint = endpoint.getCamelContext().getEndpoint(settings.parkUri());
-            parking = parkEndpoint.createAsyncProducer();
+            parking = producer(settings.parkUri());
         }
-        ServiceHelper.startService(parking);
+        String refusedUri = endpoint.getComponent().refusedUri();
+        if (refusals == null) {
+            refusals = parking != null || refusedUri == null ? parking : producer(refusedUri);
+        }
+        ServiceHelper.startService(parking, refusals);
         lane.attach(this, settings, parking == null ? null : this::spill, parkedKeys());
         endpoint.getCamelContext().addStartupListener(this);
+    }
+
+    private AsyncProducer producer(String uri) throws Exception {
+        Endpoint parkEndpoint = endpoint.getCamelContext().getEndpoint(uri);
+        return parkEndpoint.createAsyncProducer();
     }
 
     private Set<ParkedKeys> parkedKeys() {
@@ -166,14 +177,14 @@ class LanesConsumer extends DefaultConsumer implements ShutdownAware, StartupLis
 
     /** It never goes out. Nothing waits behind it, unless its sink has to be told of it first. */
     private void refuse(Delivery delivery, String problem) {
-        if (parking == null) {
+        if (refusals == null) {
             // Its turn in the order must not be lost without a trace.
             lane.finish(delivery, Lane.Outcome.FAILED, new IllegalArgumentException(problem));
             return;
         }
         Exchange exchange = delivery.into(endpoint.createExchange());
         exchange.setProperty(ChangeProperties.REFUSED, Boolean.TRUE);
-        park(exchange, problem, (outcome, cause) -> lane.finish(delivery, refused(exchange, cause), cause));
+        park(refusals, exchange, problem, (outcome, cause) -> lane.finish(delivery, refused(exchange, cause), cause));
     }
 
     private static Lane.Outcome refused(Exchange exchange, Throwable cause) {
@@ -183,17 +194,17 @@ class LanesConsumer extends DefaultConsumer implements ShutdownAware, StartupLis
 
     private void park(Delivery delivery, String reason, BiConsumer<Lane.Outcome, Throwable> done) {
         try {
-            park(delivery.into(endpoint.createExchange()), reason, done);
+            park(parking, delivery.into(endpoint.createExchange()), reason, done);
         } catch (RuntimeException e) {
             done.accept(Lane.Outcome.FAILED, e);
         }
     }
 
-    private void park(Exchange exchange, String reason, BiConsumer<Lane.Outcome, Throwable> done) {
+    private void park(AsyncProducer to, Exchange exchange, String reason, BiConsumer<Lane.Outcome, Throwable> done) {
         try {
             exchange.getExchangeExtension().setFromRouteId(getRouteId());
             exchange.setProperty(ChangeProperties.PARK_REASON, reason);
-            parking.process(exchange, doneSync -> {
+            to.process(exchange, doneSync -> {
                 Throwable cause = failure(exchange);
                 done.accept(cause == null ? Lane.Outcome.PARKED : Lane.Outcome.FAILED, cause);
             });
@@ -232,7 +243,7 @@ class LanesConsumer extends DefaultConsumer implements ShutdownAware, StartupLis
                 threads = null;
             }
         }
-        ServiceHelper.stopService(parking);
+        ServiceHelper.stopService(refusals, parking);
         super.doStop();
     }
 

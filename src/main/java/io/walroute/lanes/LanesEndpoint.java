@@ -82,6 +82,13 @@ public class LanesEndpoint extends DefaultEndpoint {
                             + " whose work doesn't leave the house, as a write-back")
     private boolean raw;
 
+    @UriParam(
+            label = "consumer",
+            description =
+                    "Whether bodies that are no change events pass although columns are hidden from this lane: all"
+                            + " that routes make of a change for it may leave")
+    private boolean ownBody;
+
     private final Set<String> optionsGiven;
 
     LanesEndpoint(String uri, LanesComponent component, String name, Set<String> optionsGiven) {
@@ -104,7 +111,7 @@ public class LanesEndpoint extends DefaultEndpoint {
         var consumer = new LanesConsumer(this, processor, settings());
         configureConsumer(consumer);
         getComponent().lane(name).configure(settings());
-        getComponent().add(consumer, raw);
+        getComponent().add(consumer);
         return consumer;
     }
 
@@ -166,6 +173,14 @@ public class LanesEndpoint extends DefaultEndpoint {
 
     public void setRaw(boolean raw) {
         this.raw = raw;
+    }
+
+    public boolean isOwnBody() {
+        return ownBody;
+    }
+
+    public void setOwnBody(boolean ownBody) {
+        this.ownBody = ownBody;
     }
 
     public int getSize() {

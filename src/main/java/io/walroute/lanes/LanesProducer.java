@@ -3,6 +3,7 @@ package io.walroute.lanes;
 import io.walroute.change.ChangeEvent;
 import io.walroute.change.ChangeHeaders;
 import io.walroute.change.ChangeProperties;
+import io.walroute.change.Redactions;
 import io.walroute.change.Settlement;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.function.Predicate;
@@ -79,7 +80,9 @@ class LanesProducer extends DefaultAsyncProducer {
                     endpoint);
             return;
         }
-        send(new Delivery(exchange, endpoint.getName(), lane.isOrdered(), component.redactions(endpoint.getName())));
+        Redactions redactions = component.redactions(endpoint.getName());
+        boolean ownBody = redactions != null && component.isOwnBody(endpoint.getName());
+        send(new Delivery(exchange, endpoint.getName(), lane.isOrdered(), redactions, ownBody));
     }
 
     /** What was hidden of a row must not be taken for its values: a write-back would write them into the database. */

@@ -163,6 +163,7 @@ public final class Service implements AutoCloseable {
         redactions.ifPresent(all -> main.bind("redactions", all)); // the components find it there
         lanes.setRedactions(redactions.orElse(null));
         lanes.setMaxEventBytes(settings.maxEventBytes());
+        lanes.setRefusedUri("dead-letter:lane");
         main.bind("lanes", lanes);
         var audit = new AuditComponent(new AuditSettings(settings.auditKeep()), store);
         audit.setUnsettledFrom(() -> housekeeping == null ? Lsn.ZERO : housekeeping.settledUpTo());
@@ -249,7 +250,9 @@ public final class Service implements AutoCloseable {
         c.setSlotName(settings.replicationSlot());
         c.setPublicationName(settings.publicationName());
         c.setPollIntervalMs(settings.pollInterval().toMillis());
-        wal.setSlotCheck(guard);
+        var rules = new RulesGuard(settings, guard);
+        rules.checkAtStart();
+        wal.setSlotCheck(rules);
         wal.setSkips(skipping);
         wal.setStopMarks(new StopMark.Keeper() {
             @Override

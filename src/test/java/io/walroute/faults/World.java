@@ -12,6 +12,7 @@ import io.walroute.demo.PostgresServer;
 import io.walroute.demo.RedisServer;
 import io.walroute.demo.TemporaryFolder;
 import io.walroute.testing.FaultProxy;
+import io.walroute.testing.ReadmeRole;
 import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -74,6 +75,14 @@ final class World implements AutoCloseable, Oracle.Evidence {
                         "fsync", "off",
                         "synchronous_commit", "on",
                         "shared_buffers", "64MB"));
+        try (Connection c = DriverManager.getConnection(postgres.jdbcUrl("postgres"));
+                var s = c.createStatement()) {
+            for (String sql : ReadmeRole.sqlWithoutTables("walroute")) {
+                s.execute(sql);
+            }
+        } catch (SQLException e) {
+            throw new IOException(e);
+        }
         redisOptions = redisKeepsItsData
                 ? List.of("--appendonly", "yes", "--appendfsync", "always")
                 : List.of("--appendonly", "no");
@@ -100,6 +109,8 @@ final class World implements AutoCloseable, Oracle.Evidence {
         try (Connection c = database()) {
             Workload.create(c, oldRows);
         }
+        // As README says of tables that are added; what is done to them, the workload does as their owner.
+        execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO walroute");
         for (int gone = 1; gone <= (oldRows > 0 ? 5 : 0); gone++) {
             redis().set(
                             "f_full:" + (1_000_000 + gone),
@@ -122,7 +133,7 @@ final class World implements AutoCloseable, Oracle.Evidence {
 
     private Map<String, String> environment() throws IOException {
         Map<String, String> env = new LinkedHashMap<>();
-        env.put("DATABASE_URL", "postgresql://postgres:postgres@127.0.0.1:" + toPostgres.port() + "/" + database);
+        env.put("DATABASE_URL", "postgresql://walroute:secret@127.0.0.1:" + toPostgres.port() + "/" + database);
         env.put("REPLICATION_SLOT", slot());
         env.put("REDIS_URL", "redis://127.0.0.1:" + toRedis.port());
         env.put("WEBSOCKET_PORT", Integer.toString(FreePort.any()));

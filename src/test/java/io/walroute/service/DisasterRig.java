@@ -13,6 +13,7 @@ import io.walroute.demo.TemporaryFolder;
 import io.walroute.settings.Settings;
 import io.walroute.testing.FaultProxy;
 import io.walroute.testing.PostgresVersion;
+import io.walroute.testing.ReadmeRole;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -59,10 +60,7 @@ final class DisasterRig implements AutoCloseable {
         try (Connection c = primary.connect()) {
             Marketplace.create(c);
         }
-        primary.execute(
-                "CREATE ROLE walroute LOGIN REPLICATION PASSWORD 'secret'",
-                "GRANT SELECT ON listings, offers, ens_names, opensea_events TO walroute",
-                "GRANT UPDATE ON listings, ens_names TO walroute");
+        primary.execute(ReadmeRole.sql("walroute").toArray(String[]::new));
         primary.execute(
                 "CREATE PUBLICATION grails_publication FOR ALL TABLES WITH (publish_via_partition_root = true)");
         environment.put("DATABASE_URL", "postgresql://walroute:secret@127.0.0.1:" + address.port() + "/postgres");

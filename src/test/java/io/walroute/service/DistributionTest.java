@@ -11,11 +11,14 @@ import com.rabbitmq.client.Delivery;
 import io.lettuce.core.Range;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.pubsub.RedisPubSubAdapter;
+import io.vertx.core.Vertx;
 import io.walroute.settings.SettingsException;
 import io.walroute.testing.AmqpBroker;
 import io.walroute.testing.FaultProxy;
 import io.walroute.testing.Redis;
+import io.walroute.testing.TestCa;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -27,6 +30,7 @@ import org.junit.jupiter.api.DisplayNameGenerator.ReplaceUnderscores;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledForJreRange;
 import org.junit.jupiter.api.condition.JRE;
+import org.junit.jupiter.api.io.TempDir;
 import org.postgresql.PGConnection;
 
 /** The sinks that pass changes on, against real servers. */
@@ -104,6 +108,35 @@ class DistributionTest {
                 .tag("sink", sink)
                 .counter()
                 .count();
+    }
+
+    // ---------------------------------------------------------------- TLS
+
+    @Test
+    void the_redis_of_streams_and_channels_is_trusted_by_the_authority_that_is_set_and_by_no_other(@TempDir Path folder)
+            throws Exception {
+        var ca = new TestCa(folder, "right");
+        Vertx vertx = Vertx.vertx();
+        closing(() -> vertx.close().toCompletionStage().toCompletableFuture().join());
+        rig("REDIS_STREAM_TABLES", "listings", "REDIS_PUBSUB_TABLES", "offers");
+        int port = TlsTest.tlsInFrontOf(vertx, rig.redis.port(), ca.issue("redis", "dns:localhost"));
+        rig.environment.put("WALROUTE_DISTRIBUTE_REDIS_URL", "rediss://localhost:" + port);
+        rig.environment.put(
+                "WALROUTE_CACHE_CA_FILE",
+                new TestCa(folder, "wrong").certificate().toString());
+        rig.startReady();
+        insert(1);
+        await().atMost(LONG).until(() -> rig.deadLetters("redis-stream").size() == 1);
+        assertThat(rig.management("/api/dead-letters?sink=redis-stream").body()).contains("certif");
+        try (var redis = rig.redis()) {
+            assertThat(redis.sync().exists("walroute:changes")).isZero();
+            rig.stop();
+            rig.environment.put("WALROUTE_CACHE_CA_FILE", ca.certificate().toString());
+            rig.startReady();
+            await().atMost(LONG).until(() -> redis.sync().xlen("walroute:changes") == 1); // the parked one
+            rig.db.execute("INSERT INTO offers(id, listing_id) VALUES (1, 1)");
+            await().atMost(LONG).until(() -> delivered("redis-pubsub") == 1);
+        }
     }
 
     // ---------------------------------------------------------------- NOTIFY

@@ -82,6 +82,7 @@ class DoctorTest {
                         "publication",
                         "replica-identity",
                         "tables",
+                        "redaction",
                         "privileges",
                         "wal-limit",
                         "wal-kept",
@@ -116,7 +117,7 @@ class DoctorTest {
 
         assertThat(walroute("doctor")).isZero();
         assertThat(out())
-                .containsPattern("(?m)^ok    database +postgresql://postgres@")
+                .containsPattern("(?m)^ok    database +postgresql://" + rig.role + "@")
                 .containsPattern("(?m)^warn  wal-limit .* Fix: ALTER SYSTEM SET max_slot_wal_keep_size")
                 .containsPattern("(?m)^\\d+ ok, \\d+ warn, 0 fail$")
                 .doesNotContain("\u001b");
@@ -143,6 +144,7 @@ class DoctorTest {
             assertIs(checks, "replica-identity", "fail", "listings has replica identity default", "walroute setup");
             assertIs(checks, "tables", "warn", "keyless", "ADD PRIMARY KEY");
             assertIs(checks, "privileges", "fail", "UPDATE", "GRANT ");
+            assertIs(checks, "transactions", "warn", "can't see those of others", "GRANT pg_read_all_stats TO");
         } finally {
             rig.db.execute("DROP OWNED BY weak_" + rig.slot, "DROP ROLE weak_" + rig.slot);
         }

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.walroute.deadletter.DeadLetterComponent;
+import io.walroute.testing.Receiver;
 import java.lang.management.ManagementFactory;
 import java.time.Duration;
 import java.util.Map;
@@ -98,6 +100,33 @@ class HealthTest {
         assertThat(rig.management("/observe/health/ready").statusCode()).isEqualTo(200);
         assertThat(check(health(), "cache").path("command").asText()).isEqualTo("walroute doctor");
         assertThat(jmx()).containsEntry("cache", "UP");
+    }
+
+    @Test
+    void a_sink_with_changes_parked_for_long_is_degraded_until_they_are_delivered() throws Exception {
+        rig.receiver.otherwise(Receiver.Answer.status(500));
+        rig.db.execute("INSERT INTO listings(id, seller_address) VALUES (1, '0xa')");
+        await().atMost(Duration.ofSeconds(30))
+                .until(() -> rig.deadLetters("hook").size() == 1);
+        var deadLetters = rig.service().camelContext().getComponent("dead-letter", DeadLetterComponent.class);
+        await().atMost(Duration.ofSeconds(30))
+                .until(() -> !deadLetters.standing().isEmpty());
+        assertThat(check(health(), "dead-letters").path("status").asText()).isEqualTo("UP");
+
+        deadLetters.setParkedForLong(Duration.ofSeconds(1));
+        await().atMost(Duration.ofSeconds(30))
+                .until(() ->
+                        check(health(), "dead-letters").path("status").asText().equals("DEGRADED"));
+        assertThat(health().path("status").asText()).isEqualTo("DEGRADED");
+        assertThat(check(health(), "dead-letters").path("message").asText())
+                .isEqualTo("changes have been parked for more than 1 s (hook 1). See: walroute dead-letters list");
+        assertThat(rig.management("/observe/health/ready").statusCode()).isEqualTo(200);
+
+        rig.receiver.otherwise(Receiver.Answer.status(204));
+        assertThat(rig.cli.run("dead-letters", "redrive", "--all")).isZero();
+        await().atMost(Duration.ofSeconds(60))
+                .until(() ->
+                        check(health(), "dead-letters").path("status").asText().equals("UP"));
     }
 
     private static final class OfARoute extends AbstractHealthCheck {

@@ -45,7 +45,7 @@ class LoadCommandTest {
 
     @Test
     void it_measures_every_sink_and_finds_a_sound_service_sound_and_a_broken_entry_broken() throws Exception {
-        measurable().startReady();
+        measurable().startReady().asOwner(); // the service is README's role all the same
         rig.db.execute("INSERT INTO ens_names VALUES ('1:%', 'kept.eth', '0xa', now(), now())");
         Path page = temp.resolve("load.html");
 
@@ -168,7 +168,7 @@ class LoadCommandTest {
     @Test
     void a_sink_that_cannot_be_measured_is_left_out_and_ctrl_c_ends_with_check_and_report() throws Exception {
         rig = new ServiceRig(); // somebody else listens at WEBHOOK_URL, and nobody knows the WebSocket's port
-        rig.startReady();
+        rig.startReady().asOwner();
         Path out = temp.resolve("out");
         Process load = rig.process(out, "load", "--rate", "50", "--duration", "10m");
         try {
@@ -202,7 +202,7 @@ class LoadCommandTest {
 
     @Test
     void a_simulation_ends_with_its_figures_when_asked_to() throws Exception {
-        rig = new ServiceRig();
+        rig = new ServiceRig().asOwner();
         Path out = temp.resolve("out");
         Process simulate = rig.process(out, "simulate", "--rate", "max");
         try {

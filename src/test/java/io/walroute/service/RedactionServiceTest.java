@@ -5,7 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.walroute.change.ChangeEvent;
 import io.walroute.settings.SettingsException;
+import io.walroute.testing.FaultProxy;
 import io.walroute.testing.Receiver;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -13,6 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HexFormat;
+import java.util.Map;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import javax.crypto.Mac;
@@ -23,6 +26,8 @@ import org.junit.jupiter.api.DisplayNameGeneration;
 import org.junit.jupiter.api.DisplayNameGenerator.ReplaceUnderscores;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What is hidden of a row never leaves the running service, whichever way the row takes. */
 @DisplayNameGeneration(ReplaceUnderscores.class)
@@ -245,6 +250,36 @@ class RedactionServiceTest {
         assertThat(client.frames.toString()).doesNotContain(RAW).contains(hmac(RAW + "a"));
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"keep, audit:drop", "keep, audit:mask", "keep"})
+    void a_replay_does_not_write_back_what_the_audit_log_has_only_a_part_of(String rule) throws Exception {
+        redact("opensea_events", "token_id", rule);
+        rig.startReady();
+        rig.db.execute(
+                "INSERT INTO listings(id, token_id, status) VALUES (1, 't', 'active')",
+                "INSERT INTO opensea_events(event_type, token_id, payload) VALUES ('cancel', 't', '{\"listing_id\":1}')");
+        String status = "SELECT status FROM listings WHERE id = 1";
+        await().atMost(SOON).until(() -> "cancelled".equals(rig.db.query(status)));
+        await().atMost(SOON).until(() -> rig.audit().size() == 3);
+        rig.db.execute("UPDATE listings SET status = 'active', updated_at = '2000-01-01'");
+        await().atMost(SOON).until(() -> rig.audit().size() == 4);
+        assertThat(rig.cli.run("replay", "--lsn", rig.audit().get(0).path("lsn").asText(), "--route", "write-backs"))
+                .as(rig.cli.out() + rig.cli.err())
+                .isZero();
+        if (rule.equals("keep")) {
+            await("the same without the rule").atMost(SOON).until(() -> "cancelled".equals(rig.db.query(status)));
+        } else {
+            assertThat(rig.service()
+                            .meters()
+                            .get("walroute.filtered")
+                            .tag("sink", "write-backs")
+                            .counter()
+                            .count())
+                    .isEqualTo(1);
+            assertThat(rig.db.query(status)).isEqualTo("active");
+        }
+    }
+
     @Test
     void a_change_that_is_too_long_is_dead_with_the_reason_and_its_followers_go_on() throws Exception {
         rig.environment.put("WALROUTE_MAX_EVENT_BYTES", "4KB");
@@ -258,6 +293,189 @@ class RedactionServiceTest {
         assertThat(letters).contains("walroute.max-event-bytes allows 4,096", "\"dead\"");
         assertThat(hooks()).doesNotContain("xxxxxxxx");
         assertThat(everythingInRedis()).doesNotContain("xxxxxxxx");
+    }
+
+    /** A lane of one's own, read by a route that calls the webhook. */
+    private void laneOfOnesOwn(String table, String parameters, String steps) throws IOException {
+        Files.writeString(routes.resolve(table + ".camel.yaml"), """
+                - route:
+                    id: %1$s
+                    description: Hands over to a lane of its own
+                    routeConfigurationId: router
+                    from:
+                      uri: direct:%1$s
+                      steps:
+                %3$s
+                        - to: { uri: lanes:own }
+                - route:
+                    id: own
+                    description: Calls the webhook
+                    routeConfigurationId: lane
+                    from:
+                      uri: lanes:own
+                %2$s
+                      steps:
+                        - to: { uri: hook:marketplace }
+                """.formatted(
+                        table,
+                        parameters.isEmpty() ? "" : "      parameters: { " + parameters + " }",
+                        steps.isEmpty() ? "" : "        - " + steps));
+    }
+
+    @Test
+    void a_change_that_its_route_made_text_of_is_hidden_in_all_the_same() throws Exception {
+        redact("people", "email", "mask");
+        laneOfOnesOwn("people", "", "convertBodyTo: { type: String }");
+        rig.startReady();
+        rig.db.execute("INSERT INTO people VALUES ('p', '" + RAW + "@x', 'note', 'b')");
+        await().atMost(SOON).until(() -> rig.receiver.requests().size() == 1);
+        assertThat(hooks()).contains("\"email\":\"***\"", "note").doesNotContain(RAW);
+        assertThat(rig.count("dead_letters")).isZero();
+    }
+
+    @Test
+    void another_body_made_of_a_change_with_hidden_columns_goes_to_the_dead_letters_and_to_no_sink() throws Exception {
+        redact("people", "email", "mask");
+        laneOfOnesOwn("people", "", "setBody: { simple: '{\"mail\":\"${body.new[email]}\"}' }");
+        rig.startReady();
+        rig.db.execute(
+                "INSERT INTO people VALUES ('p', '" + RAW + "@x', 'note', 'b')",
+                "INSERT INTO listings(id, status) VALUES (1, 'active')");
+        await().atMost(SOON).until(() -> rig.receiver.requests().size() == 1); // that of the listing
+        await().atMost(SOON).until(() -> rig.deadLetters("router").size() == 1);
+        assertThat(hooks()).doesNotContain(RAW);
+        assertThat(rig.management("/api/dead-letters?sink=router").body())
+                .contains("\"dead\"", "lanes:own got a body of type String", "public.people", "ownBody: true")
+                .doesNotContain(RAW);
+    }
+
+    @Test
+    void a_lane_that_says_that_its_own_body_may_leave_gets_it() throws Exception {
+        redact("people", "email", "mask");
+        laneOfOnesOwn("people", "ownBody: true", "setBody: { simple: 'own text' }");
+        Path file = routes.resolve("people.camel.yaml");
+        Files.writeString(
+                file, Files.readString(file).replace("hook:marketplace", rig.receiver.url() + "&httpMethod=POST"));
+        rig.startReady();
+        rig.db.execute("INSERT INTO people VALUES ('p', '" + RAW + "@x', 'note', 'b')");
+        await().atMost(SOON).until(() -> rig.receiver.requests().size() == 1);
+        assertThat(hooks()).isEqualTo("own text");
+    }
+
+    /** What a route tells clients beside the row. */
+    public static final class ContextOfPeople {
+        public Map<String, Object> of(ChangeEvent event) {
+            Object email = event.newRow().get("email");
+            return Map.of("email", email, "text", "is " + email);
+        }
+    }
+
+    @Test
+    void a_header_that_its_route_made_of_a_hidden_column_leaves_hidden() throws Exception {
+        redact("people", "email", "hash");
+        Files.writeString(routes.resolve("people.camel.yaml"), """
+                - route:
+                    id: people
+                    description: Tells clients of people
+                    routeConfigurationId: router
+                    from:
+                      uri: direct:people
+                      steps:
+                        - setHeader: { name: topic, constant: people.seen }
+                        - setHeader: { name: context, method: { beanType: "%s", method: of } }
+                        - to: { uri: lanes:notify }
+                """.formatted(ContextOfPeople.class.getName()));
+        rig.startReady();
+        var client = rig.subscribe("people.seen", "{}");
+        rig.db.execute("INSERT INTO people VALUES ('p', '" + RAW + "@x', 'note', 'b')");
+        await().atMost(SOON).until(() -> client.ofType("event").size() == 1);
+        JsonNode context = client.ofType("event").get(0).path("context");
+        assertThat(context.path("email").asText()).isEqualTo(hmac(RAW + "@x"));
+        assertThat(context.path("text").asText()).isEqualTo("is ***");
+        assertThat(client.frames.toString()).doesNotContain(RAW);
+    }
+
+    @Test
+    void a_change_that_is_too_long_for_a_lane_of_ones_own_is_dead_under_its_name_and_others_go_on() throws Exception {
+        rig.environment.put("WALROUTE_MAX_EVENT_BYTES", "4KB");
+        laneOfOnesOwn("people", "", "");
+        rig.startReady();
+        rig.db.execute(
+                "INSERT INTO people VALUES ('p', 'e', '" + "x".repeat(5_000) + "', 'b')",
+                "UPDATE people SET note = 'short' WHERE id = 'p'",
+                "INSERT INTO people VALUES ('q', 'e', 'short', 'b')");
+        await().atMost(SOON).until(() -> rig.receiver.requests().size() == 2);
+        assertThat(hooks()).doesNotContain("xxxxxxxx");
+        assertThat(rig.management("/api/dead-letters?sink=own").body())
+                .contains("walroute.max-event-bytes allows 4,096", "\"dead\"");
+        String position = rig.walPosition();
+        rig.db.execute("INSERT INTO people VALUES ('r', 'e', 'short', 'b')");
+        await().atMost(SOON).until(() -> rig.slotHasConfirmed(position));
+    }
+
+    @Test
+    void a_rule_for_a_column_that_there_is_not_stops_the_start_and_says_what_was_meant() {
+        redact("people", "emial", "mask");
+        redact("people", "nte", "keep, cache:drop");
+        assertThatThrownBy(() -> rig.start())
+                .isInstanceOf(SettingsException.class)
+                .hasMessageContaining("walroute.tables.people.redact.emial hides nothing")
+                .hasMessageContaining("Did you mean email?")
+                .hasMessageContaining("Did you mean note?");
+        assertThat(rig.cli.run("doctor", "--json")).isEqualTo(1);
+        assertThat(rig.cli.out()).contains("walroute.tables.people.redact.emial hides nothing", "did you mean email?");
+    }
+
+    @Test
+    void a_rule_for_a_partition_whose_changes_are_sent_as_its_tables_stops_the_start() {
+        rig.db.execute(
+                "CREATE TABLE parts(id int, name text) PARTITION BY RANGE (id)",
+                "CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (1) TO (9)");
+        redact("parts_1", "name", "mask");
+        assertThatThrownBy(() -> rig.start())
+                .isInstanceOf(SettingsException.class)
+                .hasMessageContaining("under the name parts_1, only as parts");
+    }
+
+    @Test
+    void rules_for_a_table_that_was_dropped_let_the_service_start_and_doctor_says_so() throws Exception {
+        redact("poeple", "email", "mask");
+        rig.environment.put("WALROUTE_TABLES_PEOPLE_COLUMNS", "id, emial; hook: id");
+        rig.startReady();
+        assertThat(rig.cli.run("doctor", "--json")).isEqualTo(1);
+        assertThat(rig.cli.out())
+                .contains("the database has no table poeple", "did you mean people?")
+                .contains("walroute.tables.people.columns lets nothing out as emial", "did you mean email?");
+    }
+
+    @Test
+    void a_rule_for_a_column_that_there_is_not_is_found_before_the_first_change_if_the_database_was_away()
+            throws Exception {
+        redact("people", "emial", "mask");
+        try (var proxy = new FaultProxy(rig.db.port())) {
+            rig.environment.put(
+                    "DATABASE_URL",
+                    rig.environment.get("DATABASE_URL").replaceFirst("@[^/]+/", "@127.0.0.1:" + proxy.port() + "/"));
+            proxy.cut();
+            rig.start();
+            rig.db.execute("INSERT INTO people VALUES ('p', '" + RAW + "', 'n', 'b')");
+            proxy.heal();
+            await().atMost(SOON)
+                    .untilAsserted(() ->
+                            assertThat(rig.management("/observe/health").body()).contains("Did you mean email?"));
+            assertThat(rig.service().health().report().isReady()).isFalse();
+            rig.stop();
+            assertThat(rig.count("audit_log")).isZero();
+            assertThat(everythingInRedis()).doesNotContain(RAW);
+        }
+    }
+
+    @Test
+    void a_rule_for_a_lane_that_sees_all_columns_stops_the_start() {
+        redact("people", "email", "keep, write-backs:drop");
+        assertThatThrownBy(() -> rig.start())
+                .isInstanceOf(SettingsException.class)
+                .hasMessageContaining("write-backs");
     }
 
     @Test

@@ -10,6 +10,7 @@ import io.walroute.Walroute;
 import io.walroute.demo.Marketplace;
 import io.walroute.settings.Settings;
 import io.walroute.testing.Postgres;
+import io.walroute.testing.ReadmeRole;
 import io.walroute.testing.Receiver;
 import io.walroute.testing.Redis;
 import java.io.IOException;
@@ -35,7 +36,8 @@ import java.util.stream.Stream;
 
 /**
  * The whole service with the repository's own {@code routes/}, on a marketplace database of its own, its own Redis and webhook
- * receiver, all on free ports.
+ * receiver, all on free ports. It logs in as the role that README shows; what a test does to the database ({@link #db}) it does as
+ * the superuser.
  */
 final class ServiceRig implements AutoCloseable {
     static final String SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -43,6 +45,7 @@ final class ServiceRig implements AutoCloseable {
 
     final Postgres.Database db = Postgres.newDatabase();
     final String slot = "slot_" + db.name();
+    final String role;
     final Receiver receiver = Receiver.start();
     final Map<String, String> environment = new LinkedHashMap<>();
     /** The commands with this rig's settings. */
@@ -64,7 +67,8 @@ final class ServiceRig implements AutoCloseable {
         db.execute(
                 "CREATE PUBLICATION grails_publication FOR ALL TABLES WITH (publish_via_partition_root = true)",
                 "SELECT pg_create_logical_replication_slot('" + slot + "', 'pgoutput')");
-        environment.put("DATABASE_URL", db.url());
+        role = ReadmeRole.create(db);
+        environment.put("DATABASE_URL", ReadmeRole.url(db, role));
         environment.put("REPLICATION_SLOT", slot);
         environment.put("REDIS_URL", redis.url());
         environment.put("WEBSOCKET_PORT", "0");
@@ -74,6 +78,12 @@ final class ServiceRig implements AutoCloseable {
         environment.put("WALROUTE_HOOK_MARKETPLACE_ALLOW_NETWORKS", "127.0.0.0/8");
         environment.put("WALROUTE_AUDIT_URL", "jdbc:sqlite:" + folder.resolve("walroute.db"));
         environment.put("HEARTBEAT_INTERVAL", "2000");
+    }
+
+    /** From now on commands, and a service that is started, log in as the tables' owner: setup, load and simulate need that. */
+    ServiceRig asOwner() {
+        environment.put("DATABASE_URL", db.url());
+        return this;
     }
 
     ServiceRig start() {
@@ -264,6 +274,7 @@ final class ServiceRig implements AutoCloseable {
         redis.close();
         db.query("SELECT pg_drop_replication_slot('" + slot + "') FROM pg_replication_slots WHERE slot_name = '" + slot
                 + "' AND NOT active");
+        ReadmeRole.drop(db, role);
         try (Stream<Path> files = Files.walk(folder)) {
             for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
                 Files.delete(file);

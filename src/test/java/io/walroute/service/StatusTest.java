@@ -327,6 +327,7 @@ class StatusTest {
                         line -> assertThat(line).startsWith("Would end process "),
                         line -> assertThat(line).startsWith("Would drop replication slot " + rig.slot));
 
+        rig.asOwner(); // of the publication
         assertThat(walroute("drop", "--force", "--publication")).isZero();
         assertThat(out().lines())
                 .satisfiesExactly(
@@ -343,7 +344,7 @@ class StatusTest {
         rig.db.execute(
                 "SELECT pg_drop_replication_slot('" + rig.slot + "')",
                 "CREATE TABLE \"Odd \"\"näme\"\" Table\" (id int PRIMARY KEY)");
-        rig.environment.put("PUBLICATION_NAME", publication);
+        rig.asOwner().environment.put("PUBLICATION_NAME", publication);
         rig.environment.put("WALROUTE_TABLES", "listings,\"Odd \"\"näme\"\" Table\"");
         rig.environment.put("WALROUTE_SLOT_FAILOVER", "off");
 

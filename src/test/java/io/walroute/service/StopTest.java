@@ -107,7 +107,8 @@ class StopTest {
     void a_black_holed_database_costs_a_stop_ten_seconds_at_most() throws Exception {
         rig = new ServiceRig();
         proxy = new FaultProxy(rig.db.port());
-        rig.environment.put("DATABASE_URL", rig.db.url().replace(":" + rig.db.port() + "/", ":" + proxy.port() + "/"));
+        rig.environment.computeIfPresent(
+                "DATABASE_URL", (key, url) -> url.replace(":" + rig.db.port() + "/", ":" + proxy.port() + "/"));
         rig.environment.put("WAL_SENDER_TIMEOUT", "3000");
         Process first = run("first");
         awaitReady(first);

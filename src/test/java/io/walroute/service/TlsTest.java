@@ -270,7 +270,8 @@ class TlsTest {
                 .hasMessageContaining("walroute.cache.ca-file");
     }
 
-    private static int tlsInFrontOf(Vertx vertx, int port, TestCa.Identity identity) {
+    /** @return the port that it listens on */
+    static int tlsInFrontOf(Vertx vertx, int port, TestCa.Identity identity) {
         var options = new NetServerOptions()
                 .setSsl(true)
                 .setKeyCertOptions(new PemKeyCertOptions()
