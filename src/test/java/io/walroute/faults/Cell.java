@@ -52,7 +52,7 @@ record Cell(Fault fault, Moment moment) {
     private static Set<Moment> resumptions(Fault fault) {
         return switch (fault) {
             case KILL_9 -> EnumSet.copyOf(Moment.all(Moment.Part.RESUMPTION));
-            case WALSENDER_TERMINATED -> EnumSet.of(RESUMED_UNDER_LOAD);
+            case WALSENDER_TERMINATED, POSTGRES_CRASH -> EnumSet.of(RESUMED_UNDER_LOAD);
             default -> EnumSet.noneOf(Moment.class);
         };
     }
