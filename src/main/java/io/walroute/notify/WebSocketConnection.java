@@ -7,7 +7,10 @@ import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.ServerWebSocket;
+import io.vertx.core.http.WebSocketFrame;
 import io.vertx.core.http.impl.WebSocketInternal;
+import java.io.ByteArrayOutputStream;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -44,6 +47,10 @@ final class WebSocketConnection {
     private Runnable onClosed;
     private long lastHeardNanos = System.nanoTime();
     private int mistakes;
+    /** The message that is coming in, as far as it has come; null between two. */
+    private ByteArrayOutputStream parts;
+
+    private boolean binary;
     private boolean deaf;
     private boolean closing;
     /** Nothing more is written: the client may no longer see it. */
@@ -80,13 +87,8 @@ final class WebSocketConnection {
     /** @param onClosed runs once, after the socket is closed by either side */
     void open(NotifySettings settings, Runnable onClosed) {
         this.onClosed = onClosed;
-        socket.textMessageHandler(this::heard);
-        socket.binaryMessageHandler(binary -> mistaken(new ClientMessage.Malformed("a text frame is expected", null)));
-        socket.frameHandler(frame -> {
-            if (frame.isPing()) {
-                counted();
-            }
-        });
+        // Not textMessageHandler: it fails at a message whose first frame is empty, and is deaf from then on.
+        socket.frameHandler(this::received);
         socket.pongHandler(pong -> lastHeardNanos = System.nanoTime());
         socket.drainHandler(ready -> write());
         socket.exceptionHandler(this::broken);
@@ -114,6 +116,43 @@ final class WebSocketConnection {
         if (!socket.isClosed() && !closing) {
             closing = true;
             socket.close(TOO_BIG, "a message may have " + maxMessageBytes + " bytes");
+        }
+    }
+
+    private void received(WebSocketFrame frame) {
+        if (frame.isPing()) {
+            counted();
+        } else if (frame.isText() || frame.isBinary() || frame.isContinuation()) {
+            part(frame);
+        }
+    }
+
+    /** The protocol's order of frames, and the size of each, are checked already. */
+    private void part(WebSocketFrame frame) {
+        if (closing) {
+            return;
+        }
+        if (!frame.isContinuation()) {
+            binary = frame.isBinary();
+            parts = new ByteArrayOutputStream(0);
+        }
+        byte[] bytes = frame.binaryData().getBytes();
+        if (parts.size() + bytes.length > maxMessageBytes) {
+            parts = null;
+            broken(null);
+            return;
+        }
+        parts.writeBytes(bytes);
+        if (!frame.isFinal()) {
+            counted();
+            return;
+        }
+        String text = parts.toString(StandardCharsets.UTF_8);
+        parts = null;
+        if (binary) {
+            mistaken(new ClientMessage.Malformed("a text frame is expected", null));
+        } else {
+            heard(text);
         }
     }
 

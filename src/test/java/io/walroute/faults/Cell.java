@@ -14,6 +14,8 @@ import static io.walroute.faults.Moment.INTERLEAVED;
 import static io.walroute.faults.Moment.MID_COPY;
 import static io.walroute.faults.Moment.MID_TRANSACTION;
 import static io.walroute.faults.Moment.RANDOM_LOAD;
+import static io.walroute.faults.Moment.RESUMED_DURING_DRAIN;
+import static io.walroute.faults.Moment.RESUMED_UNDER_LOAD;
 import static io.walroute.faults.Moment.WEBHOOK_NOT_DELIVERED;
 
 import java.util.ArrayList;
@@ -39,9 +41,20 @@ record Cell(Fault fault, Moment moment) {
 
     /** Under load everything; what ends the process or the stream at every moment; what breaks a sink where that matters. */
     boolean isRun() {
-        return moment == RANDOM_LOAD
-                || moments(fault).contains(moment)
-                || backfillMoments(fault).contains(moment);
+        return switch (moment.part) {
+            case STREAM -> moment == RANDOM_LOAD || moments(fault).contains(moment);
+            case BACKFILL -> backfillMoments(fault).contains(moment);
+            case RESUMPTION -> resumptions(fault).contains(moment);
+        };
+    }
+
+    /** What ends the process that clients are connected to, or the stream that their frames come from. */
+    private static Set<Moment> resumptions(Fault fault) {
+        return switch (fault) {
+            case KILL_9 -> EnumSet.copyOf(Moment.all(Moment.Part.RESUMPTION));
+            case WALSENDER_TERMINATED, POSTGRES_CRASH -> EnumSet.of(RESUMED_UNDER_LOAD);
+            default -> EnumSet.noneOf(Moment.class);
+        };
     }
 
     private static Set<Moment> backfillMoments(Fault fault) {
@@ -64,7 +77,7 @@ record Cell(Fault fault, Moment moment) {
 
     private static Set<Moment> moments(Fault fault) {
         return switch (fault) {
-            case KILL_9, WALSENDER_TERMINATED, POSTGRES_CRASH -> EnumSet.copyOf(Moment.all(false));
+            case KILL_9, WALSENDER_TERMINATED, POSTGRES_CRASH -> EnumSet.copyOf(Moment.all(Moment.Part.STREAM));
             case SIGTERM ->
                 EnumSet.of(
                         WEBHOOK_NOT_DELIVERED,
@@ -89,7 +102,7 @@ record Cell(Fault fault, Moment moment) {
                 fault != Fault.SIGTERM
                         && fault != Fault.NETWORK_BLACK_HOLE
                         && !(fault == Fault.NETWORK_CUT && moment == BEFORE_DISPATCH);
-            case DURING_DRAIN -> fault != Fault.SIGTERM;
+            case DURING_DRAIN, RESUMED_DURING_DRAIN -> fault != Fault.SIGTERM;
             case WEBHOOK_NOT_DELIVERED -> !fault.name().startsWith("RECEIVER_");
             case CACHE_NOT_DELIVERED -> !fault.name().startsWith("REDIS_");
             default -> true;

@@ -70,7 +70,11 @@ class KillMatrixTest {
         long begun = System.nanoTime();
         System.out.println("Kill matrix, " + cell.title() + ", seed " + seed);
         try {
-            world.begin(seed, Set.of(cell.fault()), cell.moment().oldRows());
+            world.begin(
+                    seed,
+                    Set.of(cell.fault()),
+                    cell.moment().oldRows(),
+                    cell.moment().wishes());
             world.workload.mixed(20);
             cell.moment().arrange(world);
             cell.fault().strike(world);
@@ -79,11 +83,12 @@ class KillMatrixTest {
             Verdict verdict = world.conclude();
             ROWS.merge(cell, MatrixTable.Row.of(cell, verdict), MatrixTable.Row::plus);
             System.out.printf(
-                    "  %d changes, %d lost, %d reordered, %d repeated, %d gap frames, %.1f s%n",
+                    "  %d changes, %d lost, %d reordered, %d repeated; %s, %d gap frames, %.1f s%n",
                     verdict.changes(),
                     verdict.lost(),
                     verdict.reordered(),
                     verdict.repeated(),
+                    verdict.frames(),
                     world.gaps(),
                     (System.nanoTime() - begun) / 1e9);
             if (!verdict.isClean()) {
@@ -92,6 +97,9 @@ class KillMatrixTest {
             assertThat(verdict.isClean())
                     .as("%s, seed %d: %s", cell.title(), seed, verdict.details())
                     .isTrue();
+            if (cell.moment().part == Moment.Part.RESUMPTION) {
+                assertThat(world.gaps()).as("gap frames, seed %d", seed).isZero();
+            }
             if (!cell.fault().mayRepeat && cell.moment() != Moment.DURING_DRAIN) {
                 assertThat(verdict.repeated()).as("repeated, seed %d", seed).isZero();
             }

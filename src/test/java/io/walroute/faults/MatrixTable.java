@@ -14,9 +14,16 @@ final class MatrixTable {
     static final String END = "<!-- end of kill matrix -->";
 
     /** Results of one cell. */
-    record Row(Cell cell, int runs, long changes, long lost, long reordered, long repeated) {
+    record Row(Cell cell, int runs, long changes, long lost, long reordered, long repeated, Verdict.Frames frames) {
         static Row of(Cell cell, Verdict verdict) {
-            return new Row(cell, 1, verdict.changes(), verdict.lost(), verdict.reordered(), verdict.repeated());
+            return new Row(
+                    cell,
+                    1,
+                    verdict.changes(),
+                    verdict.lost(),
+                    verdict.reordered(),
+                    verdict.repeated(),
+                    verdict.frames());
         }
 
         Row plus(Row other) {
@@ -26,11 +33,18 @@ final class MatrixTable {
                     changes + other.changes,
                     lost + other.lost,
                     reordered + other.reordered,
-                    repeated + other.repeated);
+                    repeated + other.repeated,
+                    frames.plus(other.frames));
         }
 
         private String figures() {
-            return lost + " / " + reordered + " / " + repeated + (runs > 1 ? " (" + runs + " runs)" : "");
+            return said() + (runs > 1 ? " (" + runs + " runs)" : "");
+        }
+
+        private String said() {
+            return cell.moment().part == Moment.Part.RESUMPTION
+                    ? frames.holes() + " / " + frames.repeats() + " of " + frames.wanted()
+                    : lost + " / " + reordered + " / " + repeated;
         }
     }
 
@@ -38,14 +52,25 @@ final class MatrixTable {
 
     /** Empty: not run. */
     static String markdown(Function<Cell, String> figures) {
-        return markdown("lost / reordered / repeated", List.of(Fault.values()), Moment.all(false), figures)
+        return markdown("lost / reordered / repeated", Moment.Part.STREAM, figures)
                 + "\nWhile a backfill goes on beside the stream, of tables with rows that only it knows:\n\n"
-                + markdown("during a backfill", faultsOfBackfill(), Moment.all(true), figures);
+                + markdown("during a backfill", Moment.Part.BACKFILL, figures)
+                + "\nWith " + Wish.MANY.size()
+                + " WebSocket clients, with filters and without, one slow, that resume by"
+                + " `since` after each break (holes / repeats of all frames that they had to get, none of them told of a"
+                + " gap):\n\n"
+                + markdown("holes / repeats", Moment.Part.RESUMPTION, figures);
     }
 
-    private static List<Fault> faultsOfBackfill() {
+    private static String markdown(String corner, Moment.Part part, Function<Cell, String> figures) {
+        return markdown(corner, faults(part), Moment.all(part), figures);
+    }
+
+    private static List<Fault> faults(Moment.Part part) {
         return Stream.of(Fault.values())
-                .filter(fault -> Moment.all(true).stream().anyMatch(moment -> new Cell(fault, moment).isRun()))
+                .filter(fault -> Moment.all(part).stream()
+                        .map(moment -> new Cell(fault, moment))
+                        .anyMatch(cell -> cell.isRun() || !cell.isPossible()))
                 .toList();
     }
 

@@ -42,9 +42,9 @@ enum Moment {
         @Override
         void arrange(World world) throws Exception {
             world.ledger.mode(Ledger.Mode.HOLD);
-            long frames = world.frames().get(0).size();
+            long frames = world.heard(Wish.ALL);
             world.workload.mixed(30);
-            until("frames are out", () -> world.frames().get(0).size() > frames + 20);
+            until("frames are out", () -> world.heard(Wish.ALL) > frames + 20);
             until("the receiver holds some", () -> world.ledger.seen() > 0);
             longEnoughForAWrongAcknowledgement();
         }
@@ -141,13 +141,13 @@ enum Moment {
             until("the redrive is under way", () -> world.ledger.count() > before);
         }
     },
-    BACKFILL_BEGINS("a backfill begins", true) {
+    BACKFILL_BEGINS("a backfill begins", Part.BACKFILL) {
         @Override
         void arrange(World world) throws Exception {
             beginBackfill(world);
         }
     },
-    BACKFILL_IN_LANE("its rows are in the cache's lane", true) {
+    BACKFILL_IN_LANE("its rows are in the cache's lane", Part.BACKFILL) {
         @Override
         void arrange(World world) throws Exception {
             beginBackfill(world);
@@ -156,7 +156,7 @@ enum Moment {
             until("others are in the lane", () -> world.held("cache") > 50);
         }
     },
-    BACKFILL_NOT_RECORDED("its rows are delivered, its position isn't recorded", true) {
+    BACKFILL_NOT_RECORDED("its rows are delivered, its position isn't recorded", Part.BACKFILL) {
         @Override
         void arrange(World world) throws Exception {
             world.inAudit(REFUSE + "BEFORE UPDATE OF last_key ON backfills" + REFUSED);
@@ -164,7 +164,7 @@ enum Moment {
             until("a position is refused", () -> world.service.log().contains("is tried again"));
         }
     },
-    BACKFILL_BETWEEN_CHUNKS("between two chunks", true) {
+    BACKFILL_BETWEEN_CHUNKS("between two chunks", Part.BACKFILL) {
         @Override
         void arrange(World world) throws Exception {
             beginBackfill(world);
@@ -173,55 +173,121 @@ enum Moment {
             until("some more are recorded", () -> rowsRecorded(world) > before);
         }
     },
-    BACKFILL_NOT_ENDED("all is delivered, its end isn't recorded", true) {
+    BACKFILL_NOT_ENDED("all is delivered, its end isn't recorded", Part.BACKFILL) {
         @Override
         void arrange(World world) throws Exception {
             world.inAudit(REFUSE + "BEFORE UPDATE OF state ON backfills WHEN NEW.state = 'DONE'" + REFUSED);
             beginBackfill(world);
             until("an end is refused", () -> world.service.log().contains("is tried again"));
         }
+    },
+    RESUMED_UNDER_LOAD("clients resume under random load", Part.RESUMPTION) {
+        @Override
+        void arrange(World world) throws Exception {
+            RANDOM_LOAD.arrange(world);
+            until("a slow client is behind", () -> world.heard(Wish.ALL) > world.heard(SLOW) + 100);
+        }
+    },
+    RESUMED_MID_TRANSACTION("clients resume in the middle of a 200,000-row transaction", Part.RESUMPTION) {
+        @Override
+        void arrange(World world) throws Exception {
+            world.workload.big(200_000);
+            until("its frames are under way", () -> world.heard(LARGE) > 20_000);
+            assertThat(world.heard(LARGE)).as("in the middle").isLessThan(200_000);
+        }
+    },
+    RESUMED_WHILE_CATCHING_UP("clients resume while they catch up", Part.RESUMPTION) {
+        @Override
+        void arrange(World world) throws Exception {
+            world.clientsLeave();
+            world.workload.big(50_000);
+            until("all frames are there", () -> world.auditCount("frames WHERE topic = 'f_big'") >= 50_000);
+            world.clientsReturn();
+            until("a client catches up", () -> world.heard(LARGE) > 1_000);
+            assertThat(world.heard(LARGE)).as("behind").isLessThan(50_000);
+        }
+    },
+    RESUMED_DURING_DRAIN("clients resume during drain", Part.RESUMPTION) {
+        @Override
+        void arrange(World world) throws Exception {
+            DURING_DRAIN.arrange(world);
+        }
+
+        @Override
+        void release(World world) throws Exception {
+            DURING_DRAIN.release(world);
+            super.release(world);
+        }
     };
+
+    /** What a moment is one of. */
+    enum Part {
+        STREAM,
+        /** A backfill is under way then: it fills the cache with rows that only it knows, beside the random load. */
+        BACKFILL,
+        /** There are many WebSocket clients then, and every change is for some of them. */
+        RESUMPTION
+    }
+
+    private static final Wish SLOW = Wish.named("slow");
+    private static final Wish LARGE = Wish.named("large");
 
     private static final String REFUSE = "CREATE TRIGGER refuse ";
     private static final String REFUSED = " BEGIN SELECT RAISE(ABORT, 'refused'); END";
     private static final int BACKFILL_RATE = 200;
 
     final String title;
-    /** Whether a backfill is under way then: it fills the cache with rows that only it knows, beside the random load. */
-    final boolean ofBackfill;
+    final Part part;
 
     Moment(String title) {
-        this(title, false);
+        this(title, Part.STREAM);
     }
 
-    Moment(String title, boolean ofBackfill) {
+    Moment(String title, Part part) {
         this.title = title;
-        this.ofBackfill = ofBackfill;
+        this.part = part;
     }
 
     /** How many rows each table has that no change tells of. */
     int oldRows() {
-        return ofBackfill ? 3 * BACKFILL_RATE : 0;
+        return part == Part.BACKFILL ? 3 * BACKFILL_RATE : 0;
     }
 
-    /** The moments of the stream, or those of a backfill. */
-    static List<Moment> all(boolean ofBackfill) {
-        return Stream.of(values())
-                .filter(moment -> moment.ofBackfill == ofBackfill)
-                .toList();
+    /** The WebSocket clients that are there. */
+    List<Wish> wishes() {
+        return part == Part.RESUMPTION ? Wish.MANY : List.of(Wish.ALL);
+    }
+
+    static List<Moment> all(Part part) {
+        return Stream.of(values()).filter(moment -> moment.part == part).toList();
     }
 
     abstract void arrange(World world) throws Exception;
 
     void release(World world) throws Exception {
-        if (ofBackfill) {
-            world.inAudit("DROP TRIGGER IF EXISTS refuse");
-            world.heal();
-            if (!world.service.isAlive()) {
-                world.startService();
+        switch (part) {
+            case STREAM -> {}
+            case BACKFILL -> {
+                world.inAudit("DROP TRIGGER IF EXISTS refuse");
+                comeBack(world);
+                awaitBackfill(world);
+                world.workload.stop();
             }
-            awaitBackfill(world);
-            world.workload.stop();
+            case RESUMPTION -> {
+                comeBack(world);
+                // Clients resume while more comes.
+                world.workload.stop();
+                world.workload.start(150);
+                await().pollDelay(2, TimeUnit.SECONDS).until(() -> true);
+                world.workload.stop();
+            }
+        }
+    }
+
+    private static void comeBack(World world) throws Exception {
+        world.heal();
+        if (!world.service.isAlive()) {
+            world.startService();
         }
     }
 

@@ -27,6 +27,14 @@ final class Oracle {
     /** A row of the audit log. */
     record Audited(String eventId, String xid, String table, String operation, String id, String oldId, String n) {}
 
+    /**
+     * What one WebSocket client got.
+     *
+     * @param events event ids in the order of their frames, repeats included
+     * @param backwards how many frames had a position that wasn't after the one before
+     */
+    record Heard(Wish wish, List<String> events, boolean gap, int backwards) {}
+
     /** What there is to compare. */
     interface Evidence {
         Connection database() throws SQLException;
@@ -38,11 +46,7 @@ final class Oracle {
         /** Event ids that the receiver accepted, in order. */
         List<String> webhooks();
 
-        /** Event ids of frames, in order, a list for each client. */
-        List<List<String>> frames();
-
-        /** Whether that client was told of a gap. */
-        boolean hadGap(int client);
+        List<Heard> clients();
 
         /** A second slot of the same publication that nobody has read. */
         String oracleSlot();
@@ -52,6 +56,7 @@ final class Oracle {
     private final List<String> details = new ArrayList<>();
     private long lost;
     private long reordered;
+    private Verdict.Frames frames = new Verdict.Frames(0, 0, 0);
 
     private Oracle(Evidence evidence) {
         this.evidence = evidence;
@@ -70,13 +75,10 @@ final class Oracle {
         List<Audited> small =
                 audit.stream().filter(a -> !a.table.equals(Workload.BIG)).toList();
         arrival("webhook", small, evidence.webhooks(), false);
-        List<List<String>> clients = evidence.frames();
-        for (int i = 0; i < clients.size(); i++) {
-            arrival("client " + i, small, clients.get(i), evidence.hadGap(i));
-        }
+        evidence.clients().forEach(client -> frames(client, audit));
         Set<String> once = new HashSet<>(evidence.webhooks());
         return new Verdict(
-                audit.size(), lost, reordered, evidence.webhooks().size() - once.size(), List.copyOf(details));
+                audit.size(), lost, reordered, evidence.webhooks().size() - once.size(), frames, List.copyOf(details));
     }
 
     private void lose(String what) {
@@ -254,6 +256,23 @@ final class Oracle {
 
     // ---------------------------------------------------------------- webhooks and frames
 
+    private void frames(Heard client, List<Audited> audit) {
+        String where = "client \"" + client.wish.name() + '"';
+        List<Audited> wanted = audit.stream().filter(client.wish.wants()).toList();
+        long before = lost;
+        arrival(where, wanted, client.events, client.gap);
+        long repeats = client.events.size() - new HashSet<>(client.events).size();
+        if (repeats > 0) {
+            detail("repeated: " + where + " got " + repeats + " frames once more");
+        }
+        if (client.backwards > 0) {
+            reordered += client.backwards;
+            detail("reordered: " + where + " got " + client.backwards
+                    + " positions that were not after the one before");
+        }
+        frames = frames.plus(new Verdict.Frames(wanted.size(), lost - before, repeats));
+    }
+
     /** Every change came and nothing else did, and the first coming of each lies behind that of every earlier change of its row. */
     private void arrival(String where, List<Audited> audit, List<String> arrived, boolean hadGap) {
         Map<String, Integer> first = new HashMap<>();
@@ -262,7 +281,7 @@ final class Oracle {
         }
         Set<String> invented = new LinkedHashSet<>(arrived);
         audit.forEach(a -> invented.remove(a.eventId));
-        invented.forEach(id -> lose(where + " got " + id + ", which was never committed"));
+        invented.forEach(id -> lose(where + " got " + id + ", which it had no business to get"));
         Map<String, Integer> lastOfKey = new HashMap<>();
         Map<String, Integer> lastOfTable = new HashMap<>();
         Map<String, Integer> lastTruncate = new HashMap<>();

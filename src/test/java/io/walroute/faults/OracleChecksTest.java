@@ -29,7 +29,9 @@ class OracleChecksTest {
     private final StatefulRedisConnection<String, String> cache = client.connect();
     private final List<String> webhooks = new ArrayList<>();
     private final List<String> frames = new ArrayList<>();
+    private Wish wish = Wish.ALL;
     private boolean gap;
+    private int backwards;
 
     @TempDir
     private Path folder;
@@ -106,13 +108,8 @@ class OracleChecksTest {
             }
 
             @Override
-            public List<List<String>> frames() {
-                return List.of(frames);
-            }
-
-            @Override
-            public boolean hadGap(int follower) {
-                return gap;
+            public List<Oracle.Heard> clients() {
+                return List.of(new Oracle.Heard(wish, frames, gap, backwards));
             }
 
             @Override
@@ -126,7 +123,7 @@ class OracleChecksTest {
     void a_right_world_is_clean() throws Exception {
         Verdict verdict = judge();
         assertThat(verdict.details()).isEmpty();
-        assertThat(verdict).isEqualTo(new Verdict(3, 0, 0, 0, List.of()));
+        assertThat(verdict).isEqualTo(new Verdict(3, 0, 0, 0, new Verdict.Frames(3, 0, 0), List.of()));
     }
 
     @Test
@@ -167,8 +164,34 @@ class OracleChecksTest {
     void a_frame_that_is_missing_is_lost_unless_a_gap_was_told() throws Exception {
         frames.remove("e3");
         assertThat(judge().lost()).isEqualTo(1);
+        assertThat(judge().frames()).isEqualTo(new Verdict.Frames(3, 1, 0));
         gap = true;
         assertThat(judge().lost()).isZero();
+    }
+
+    @Test
+    void a_frame_that_came_twice_or_at_a_position_before_the_last_one_is_wrong() throws Exception {
+        frames.add("e1");
+        Verdict verdict = judge();
+        assertThat(verdict.frames()).isEqualTo(new Verdict.Frames(3, 0, 1));
+        assertThat(verdict.isClean()).isFalse();
+        frames.remove("e1");
+        frames.add(0, "e1");
+        frames.remove(frames.size() - 1);
+        backwards = 1;
+        assertThat(judge().reordered()).isEqualTo(1);
+    }
+
+    @Test
+    void of_a_filtered_client_only_what_it_asked_for_is_wanted_and_nothing_else_allowed() throws Exception {
+        wish = Wish.MANY.get(2);
+        assertThat(wish.members()).contains("\"lt\":8");
+        assertThat(judge().frames()).isEqualTo(new Verdict.Frames(3, 0, 0));
+        wish = Wish.MANY.get(1);
+        frames.clear();
+        assertThat(judge().frames()).isEqualTo(new Verdict.Frames(0, 0, 0));
+        frames.add("e1");
+        assertThat(judge().isClean()).isFalse();
     }
 
     @Test

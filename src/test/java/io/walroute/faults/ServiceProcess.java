@@ -54,7 +54,7 @@ final class ServiceProcess {
     }
 
     void awaitReady() {
-        await("ready").atMost(Duration.ofSeconds(60)).until(() -> {
+        await("ready").atMost(Duration.ofSeconds(120)).until(() -> {
             assertThat(process.isAlive()).as("the service ended: %s", tail()).isTrue();
             return isReady();
         });

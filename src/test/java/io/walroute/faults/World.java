@@ -57,7 +57,7 @@ final class World implements AutoCloseable, Oracle.Evidence {
     private Path cell;
     Ledger ledger;
     FaultProxy toReceiver;
-    private Follower follower;
+    private final Map<Wish, Follower> followers = new LinkedHashMap<>();
     Workload workload;
     ServiceProcess service;
     private Map<String, String> environment;
@@ -95,11 +95,14 @@ final class World implements AutoCloseable, Oracle.Evidence {
 
     /** Everything new and empty, and the service ready. */
     void begin(long seed, Set<Fault> faults) throws Exception {
-        begin(seed, faults, 0);
+        begin(seed, faults, 0, List.of(Wish.ALL));
     }
 
-    /** The same, but with so many rows in each table that the slot knows nothing of, and entries of rows that are gone. */
-    void begin(long seed, Set<Fault> faults, int oldRows) throws Exception {
+    /**
+     * The same with other clients, and with so many rows in each table that the slot knows nothing of, and entries of rows
+     * that are gone.
+     */
+    void begin(long seed, Set<Fault> faults, int oldRows, List<Wish> wishes) throws Exception {
         jvmOptions = faults.stream().anyMatch(Fault::movesTheClock) ? ClockAgent.jvmOptions(folder) : List.of();
         cell = Files.createDirectories(folder.resolve("cell" + ++cells));
         database = "cell" + cells;
@@ -124,11 +127,14 @@ final class World implements AutoCloseable, Oracle.Evidence {
         toReceiver = new FaultProxy(ledger.port());
         workload = new Workload(postgres.jdbcUrl(database), seed, oldRows);
         environment = environment();
+        environment.put("WALROUTE_ROUTES", routes(wishes).toString());
         // Short where it is to strike: a loaded machine alone is slow enough for a false alarm.
         environment.put("WAL_SENDER_TIMEOUT", faults.contains(Fault.NETWORK_BLACK_HOLE) ? "3000" : "30000");
+        followers.clear();
         startService();
-        follower = new Follower(Integer.parseInt(environment.get("WEBSOCKET_PORT")), "f");
-        await().until(follower::isLive);
+        int port = Integer.parseInt(environment.get("WEBSOCKET_PORT"));
+        wishes.forEach(wish -> followers.put(wish, new Follower(port, wish)));
+        await().until(() -> followers.values().stream().allMatch(Follower::isLive));
     }
 
     private Map<String, String> environment() throws IOException {
@@ -144,13 +150,12 @@ final class World implements AutoCloseable, Oracle.Evidence {
         env.put("WALROUTE_AUDIT_URL", "jdbc:sqlite:" + cell.resolve("walroute.db"));
         env.put("HEARTBEAT_INTERVAL", "1000");
         env.put("WALROUTE_MANAGEMENT_TOKEN", TOKEN);
-        env.put("WALROUTE_ROUTES", routes().toString());
         env.put("CLOCK_OFFSET_FILE", clockFile().toString());
         return env;
     }
 
     /** The repository's routes, one for each of the workload's tables, and a redrive that doesn't take days. */
-    private Path routes() throws IOException {
+    private Path routes(List<Wish> wishes) throws IOException {
         Path routes = Files.createDirectories(cell.resolve("routes"));
         try (Stream<Path> files = Files.list(Path.of("routes"))) {
             for (Path file : files.filter(f -> f.toString().endsWith(".yaml")).toList()) {
@@ -160,28 +165,35 @@ final class World implements AutoCloseable, Oracle.Evidence {
             }
         }
         for (String table : Workload.TABLES) {
-            Files.writeString(routes.resolve(table + ".camel.yaml"), """
-                    - route:
-                        id: %1$s
-                        routeConfigurationId: router
-                        from:
-                          uri: direct:%1$s
-                          steps:
-                            - to:
-                                uri: lanes:cache
-                            - setHeader:
-                                name: topic
-                                constant: f
-                            - to:
-                                uri: lanes:notify
-                            - to:
-                                uri: lanes:hook
-                    """.formatted(table));
+            String hook = "        - to:\n            uri: lanes:hook\n";
+            Files.writeString(routes.resolve(table + ".camel.yaml"), route(table, Wish.TOPIC) + hook);
+        }
+        if (wishes.stream().anyMatch(wish -> wish.topic().equals(Wish.TOPIC_OF_BIG))) {
+            Files.writeString(routes.resolve("f_big.camel.yaml"), route(Workload.BIG, Wish.TOPIC_OF_BIG));
         }
         return routes;
     }
 
+    private static String route(String table, String topic) {
+        return """
+                - route:
+                    id: %1$s
+                    routeConfigurationId: router
+                    from:
+                      uri: direct:%1$s
+                      steps:
+                        - to:
+                            uri: lanes:cache
+                        - setHeader:
+                            name: topic
+                            constant: %2$s
+                        - to:
+                            uri: lanes:notify
+                """.formatted(table, topic);
+    }
+
     void startService() throws IOException {
+        followers.values().forEach(Follower::serverIsGone);
         service = new ServiceProcess(cell.resolve("service-" + ++starts + ".log"), environment, jvmOptions);
         service.awaitReady();
     }
@@ -214,7 +226,10 @@ final class World implements AutoCloseable, Oracle.Evidence {
                             + "'::pg_lsn FROM pg_replication_slots WHERE slot_name = '" + slot() + "'"));
         });
         await("nothing is parked").atMost(LONG).until(() -> auditCount("dead_letters WHERE state = 'parked'") == 0);
-        await("the client is live").atMost(LONG).until(follower::isLive);
+        followers.values().forEach(Follower::hurry);
+        await("the clients are live")
+                .atMost(LONG)
+                .until(() -> followers.values().stream().allMatch(Follower::isLive));
         Verdict[] last = new Verdict[1];
         try {
             await("nothing is missing").atMost(Duration.ofSeconds(60)).until(() -> {
@@ -224,7 +239,17 @@ final class World implements AutoCloseable, Oracle.Evidence {
         } catch (org.awaitility.core.ConditionTimeoutException e) {
             return last[0];
         }
-        return last[0];
+        awaitSilence();
+        return Oracle.judge(this);
+    }
+
+    /** Until the clients have got whatever the frame log holds: what comes twice may come late. */
+    private void awaitSilence() {
+        long newest = auditNumber("SELECT max(id) FROM frames");
+        await("the clients have all frames").atMost(LONG).until(() -> {
+            followers.values().forEach(Follower::ping);
+            return followers.values().stream().allMatch(client -> client.position() >= newest);
+        });
     }
 
     void end() throws Exception {
@@ -232,9 +257,7 @@ final class World implements AutoCloseable, Oracle.Evidence {
         if (service != null && service.isAlive()) {
             service.kill();
         }
-        if (follower != null) {
-            follower.close();
-        }
+        followers.values().forEach(Follower::close);
         toReceiver.close();
         ledger.close();
         await().atMost(LONG).ignoreExceptions().until(() -> {
@@ -354,17 +377,29 @@ final class World implements AutoCloseable, Oracle.Evidence {
     }
 
     @Override
-    public List<List<String>> frames() {
-        return List.of(follower.events());
+    public List<Oracle.Heard> clients() {
+        return followers.entrySet().stream()
+                .map(client -> client.getValue().heard())
+                .toList();
     }
 
-    @Override
-    public boolean hadGap(int client) {
-        return follower.gaps() > 0;
+    /** How many frames that client has got. */
+    int heard(Wish client) {
+        return followers.get(client).count();
     }
 
+    /** Gap frames of all clients. */
     int gaps() {
-        return follower.gaps();
+        return followers.values().stream().mapToInt(Follower::gaps).sum();
+    }
+
+    void clientsLeave() {
+        followers.values().forEach(Follower::leave);
+        await("the clients are gone").until(() -> followers.values().stream().noneMatch(Follower::isConnected));
+    }
+
+    void clientsReturn() {
+        followers.values().forEach(Follower::comeBack);
     }
 
     // ---------------------------------------------------------------- what breaks

@@ -451,6 +451,31 @@ class AuthTest {
     }
 
     @Test
+    void a_forged_token_neither_opens_a_connection_nor_renews_one() throws Exception {
+        Service service = start(NotifySettings.builder().auth(keys(rsa)));
+        WsClient honest = connect(service, signed(JWSAlgorithm.RS256, "rsa", new RSASSASigner(rsa), claims("alice")));
+        List<String> forged = List.of(
+                new PlainJWT(claims("alice").build()).serialize(),
+                signed(
+                        JWSAlgorithm.HS256,
+                        "rsa",
+                        new MACSigner(rsa.toRSAPublicKey().getEncoded()),
+                        claims("alice")),
+                signed(JWSAlgorithm.RS256, "rsa", new RSASSASigner(otherRsa), claims("alice")),
+                signed(
+                        JWSAlgorithm.RS256,
+                        "rsa",
+                        new RSASSASigner(rsa),
+                        claims("alice").expirationTime(ago(10))));
+        for (String token : forged) {
+            assertThat(refusal(service, "Authorization", "Bearer " + token)).isEqualTo(401);
+            honest.send("{'type':'auth','token':'" + token + "'}");
+            assertThat(honest.next().path("message").asText()).containsAnyOf("not valid", "is expired");
+        }
+        honest.subscribe("s1", TOPIC); // with the token that it had
+    }
+
+    @Test
     void a_browser_passes_the_token_as_subprotocol_and_in_the_url_only_where_that_is_allowed() throws Exception {
         Service service = start(NotifySettings.builder().auth(secret()));
         String token = hs256(claims("alice"));

@@ -5,8 +5,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assumptions.assumeThat;
 import static org.awaitility.Awaitility.await;
 
+import com.sun.net.httpserver.HttpServer;
 import java.io.BufferedReader;
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -16,19 +20,29 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DisplayNameGeneration;
 import org.junit.jupiter.api.DisplayNameGenerator.ReplaceUnderscores;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
-/** docs/client/walroute.mjs in Node. */
+/** docs/client/walroute.mjs in Node, and in a headless Chromium where there is one. */
 @DisplayNameGeneration(ReplaceUnderscores.class)
 class JavaScriptClientTest {
     private static final String TOPIC = "listings.created";
     private static final String TOKEN = "token-of-alice-0001";
+    private static final Path CLIENT = Path.of("docs/client/walroute.mjs").toAbsolutePath();
+    private static final Path CHROMIUM = Path.of("/usr/bin/chromium");
     private static List<String> node;
+
+    /** Where the client runs. */
+    private enum Runtime {
+        NODE,
+        CHROMIUM
+    }
 
     @TempDir
     Path folder;
@@ -54,7 +68,14 @@ class JavaScriptClientTest {
                 break;
             }
         }
-        assumeThat(node).as("a Node that has WebSocket").isNotNull();
+    }
+
+    private static void assumeThere(Runtime runtime) {
+        switch (runtime) {
+            case NODE ->
+                assumeThat(node).as("a Node that has WebSocket (20 or later)").isNotNull();
+            case CHROMIUM -> assumeThat(CHROMIUM).as("headless Chromium").isExecutable();
+        }
     }
 
     @AfterEach
@@ -66,8 +87,15 @@ class JavaScriptClientTest {
         return open.service(folder, settings.build());
     }
 
-    private void run(int port, String options) throws Exception {
-        Path script = Files.writeString(folder.resolve("run.mjs"), """
+    private void run(Runtime runtime, int port, String options) throws Exception {
+        switch (runtime) {
+            case NODE -> runInNode(script(CLIENT.toUri().toString(), port, options));
+            case CHROMIUM -> runInChromium(script("./walroute.mjs", port, options));
+        }
+    }
+
+    private static String script(String client, int port, String options) {
+        return """
                 import { subscribe } from '%s';
                 const watch = subscribe('ws://127.0.0.1:%d/ws', {
                   topic: '%s',
@@ -77,8 +105,11 @@ class JavaScriptClientTest {
                   onState: (state, why) => console.log(state + ' ' + why),
                   %s
                 });
-                """.formatted(
-                        Path.of("docs/client/walroute.mjs").toAbsolutePath().toUri(), port, TOPIC, options));
+                """.formatted(client, port, TOPIC, options);
+    }
+
+    private void runInNode(String text) throws IOException {
+        Path script = Files.writeString(folder.resolve("run.mjs"), text);
         var command = new ArrayList<>(node);
         command.add(script.toString());
         Process process = new ProcessBuilder(command)
@@ -94,6 +125,61 @@ class JavaScriptClientTest {
         });
         reader.setDaemon(true);
         reader.start();
+    }
+
+    /** As a page of a server on loopback, whose origin may connect; what it logs comes back to that server. */
+    private void runInChromium(String text) throws IOException {
+        HttpServer pages = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+        page(pages, "/", "text/html", "<!doctype html><script type=module src=run.mjs></script>");
+        page(pages, "/run.mjs", "text/javascript", """
+                const console = { log: (line) => {
+                  sent = sent.then(() => fetch('/lines', { method: 'POST', body: line }))
+                } }
+                let sent = Promise.resolve()
+                """ + text);
+        page(pages, "/walroute.mjs", "text/javascript", Files.readString(CLIENT));
+        pages.createContext("/lines", exchange -> {
+            lines.add(new String(exchange.getRequestBody().readAllBytes(), StandardCharsets.UTF_8));
+            exchange.sendResponseHeaders(204, -1);
+            exchange.close();
+        });
+        pages.start();
+        open.add(() -> pages.stop(0));
+        var browser = new ProcessBuilder(
+                        CHROMIUM.toString(),
+                        "--headless",
+                        "--no-sandbox",
+                        "--disable-gpu",
+                        "--disable-dev-shm-usage",
+                        "--remote-debugging-port=0", // or it ends when the page is loaded
+                        "--user-data-dir=" + Files.createTempDirectory(folder, "chromium"),
+                        "http://127.0.0.1:" + pages.getAddress().getPort() + "/")
+                .redirectErrorStream(true)
+                .redirectOutput(folder.resolve("chromium.log").toFile());
+        browser.environment().put("TMPDIR", folder.toString());
+        Process process = browser.start();
+        open.add(() -> end(process));
+    }
+
+    private static void page(HttpServer pages, String path, String type, String text) {
+        pages.createContext(path, exchange -> {
+            boolean known = exchange.getRequestURI().getPath().equals(path);
+            byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
+            exchange.getResponseHeaders().set("Content-Type", type);
+            exchange.sendResponseHeaders(known ? 200 : 404, bytes.length);
+            exchange.getResponseBody().write(bytes);
+            exchange.close();
+        });
+    }
+
+    /** With the processes that it started, or they would write into a folder that is removed. */
+    private static void end(Process process) throws Exception {
+        List<ProcessHandle> all = Stream.concat(process.descendants(), Stream.of(process.toHandle()))
+                .toList();
+        all.forEach(ProcessHandle::destroyForcibly);
+        for (ProcessHandle each : all) {
+            each.onExit().get(20, TimeUnit.SECONDS);
+        }
     }
 
     private void awaitLine(String beginning, int count) {
@@ -119,11 +205,13 @@ class JavaScriptClientTest {
         }
     }
 
-    @Test
-    void it_goes_on_over_a_restart_of_the_server_without_hole_or_repeat() throws Exception {
+    @ParameterizedTest
+    @EnumSource
+    void it_goes_on_over_a_restart_of_the_server_without_hole_or_repeat(Runtime runtime) throws Exception {
+        assumeThere(runtime);
         Service service = start(NotifySettings.builder().port(0));
         int port = service.port();
-        run(port, "filter: { price_wei: { gt: '1' } }, columns: ['price_wei'],");
+        run(runtime, port, "filter: { price_wei: { gt: '1' } }, columns: ['price_wei'],");
         awaitLine("live", 1);
         send(service, 1, 3);
         awaitLine("event 3", 1);
@@ -150,8 +238,10 @@ class JavaScriptClientTest {
                         "event 8 {\"price_wei\":\"8\"}");
     }
 
-    @Test
-    void it_proves_who_it_is_and_says_what_the_server_refuses() throws Exception {
+    @ParameterizedTest
+    @EnumSource
+    void it_proves_who_it_is_and_says_what_the_server_refuses(Runtime runtime) throws Exception {
+        assumeThere(runtime);
         Path tokens = Files.writeString(
                 folder.resolve("tokens.json"),
                 "[{\"token\":\"" + TOKEN + "\",\"subject\":\"alice\",\"claims\":{\"limit\":\"2\"}}]");
@@ -159,18 +249,18 @@ class JavaScriptClientTest {
                 .port(0)
                 .auth(new AuthSettings(Optional.empty(), Optional.of(tokens), false))
                 .topics(new TopicPolicies(Map.of(TOPIC, "new.price_wei == claims.limit"), Map.of())));
-        run(service.port(), "token: async () => '" + TOKEN + "',");
+        run(runtime, service.port(), "token: async () => '" + TOKEN + "',");
         awaitLine("live", 1);
         send(service, 1, 3);
         awaitLine("event", 1);
         assertThat(events()).containsExactly("event 2 {\"id\":2,\"price_wei\":\"2\",\"note\":\"x\"}");
 
         lines.clear();
-        run(service.port(), "token: '" + TOKEN + "', columns: [],");
+        run(runtime, service.port(), "token: '" + TOKEN + "', columns: [],");
         awaitLine("closed", 1);
         awaitLine("error \"columns\" must be", 1);
         lines.clear();
-        run(service.port(), "token: 'another-token-0001', since: '0',");
+        run(runtime, service.port(), "token: 'another-token-0001', since: '0',");
         awaitLine("waiting", 2);
         assertThat(events()).isEmpty();
     }

@@ -348,6 +348,17 @@ class NotifyTest {
         assertThat(other.untilPong()).isEmpty();
     }
 
+    @Test
+    void a_message_in_several_frames_is_one_message_also_if_some_are_empty() throws Exception {
+        WsClient client = connect(start());
+        client.sendParts("{'type':'subscribe','id':", "", "'s1','topic':'" + TOPIC + "'}");
+        assertThat(type(client.next())).isEqualTo("subscribed");
+        client.sendParts("", "{'type':'ping'}");
+        assertThat(type(client.next())).isEqualTo("pong");
+        client.sendParts("{'type':'ping','x':'", "x".repeat(40_000), "x".repeat(40_000), "'}");
+        assertThat(client.closed()).isEqualTo("1009 a message may have 65536 bytes");
+    }
+
     // ---- nothing missed, nothing twice
 
     @Test

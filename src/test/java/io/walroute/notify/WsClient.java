@@ -86,6 +86,14 @@ final class WsClient implements WebSocket.Listener, AutoCloseable {
         return this;
     }
 
+    /** One message in several frames. */
+    WsClient sendParts(String... parts) {
+        for (int i = 0; i < parts.length; i++) {
+            socket.sendText(parts[i].replace('\'', '"'), i == parts.length - 1).join();
+        }
+        return this;
+    }
+
     WsClient sendBinary(byte... bytes) {
         socket.sendBinary(java.nio.ByteBuffer.wrap(bytes), true).join();
         return this;
