@@ -1,7 +1,9 @@
 package io.walroute.bench;
 
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.function.Function;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -19,16 +21,26 @@ import picocli.CommandLine.Parameters;
             "         src/bench/run all"
         })
 public final class Bench implements Callable<Integer> {
-    private enum Part {
-        backlog,
-        all
+    private enum Name {
+        backlog(BacklogPart::new),
+        latency(LatencyPart::new),
+        fanout(FanOutPart::new),
+        footprint(FootprintPart::new),
+        scaling(ScalingPart::new),
+        all(null);
+
+        final Function<BenchOptions, Part> part;
+
+        Name(Function<BenchOptions, Part> part) {
+            this.part = part;
+        }
     }
 
     @Parameters(
             arity = "0..*",
             paramLabel = "PART",
             description = "What to measure: ${COMPLETION-CANDIDATES} (default: all).")
-    private List<Part> parts = List.of(Part.all);
+    private List<Name> parts = List.of(Name.all);
 
     @Mixin
     private BenchOptions options;
@@ -39,14 +51,19 @@ public final class Bench implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
+        var report = new Report(options.out);
         boolean sound = true;
-        if (wants(Part.backlog)) {
-            sound &= new BacklogPart(options).run();
+        for (Name name : Name.values()) {
+            if (name.part != null && (parts.contains(name) || parts.contains(Name.all))) {
+                Map<String, Object> setup = Setup.of(options);
+                Section section = name.part.apply(options).run();
+                report.add(section, setup);
+                section.faults().forEach(fault -> Progress.say("FAULT: " + fault));
+                sound &= section.faults().isEmpty();
+                System.out.println(Report.text(section));
+            }
         }
+        Progress.say("written: " + options.out.resolve("report.md") + ", report.html, results.json");
         return sound ? 0 : 1;
-    }
-
-    private boolean wants(Part part) {
-        return parts.contains(part) || parts.contains(Part.all);
     }
 }

@@ -57,6 +57,16 @@ final class WalrouteProcess implements AutoCloseable {
         return this;
     }
 
+    /** Takes all of them. */
+    WalrouteProcess allProduct() throws IOException {
+        try (var files = Files.list(PRODUCT_ROUTES)) {
+            for (Path file : (Iterable<Path>) files::iterator) {
+                copy(file);
+            }
+        }
+        return this;
+    }
+
     /** Takes a folder of routes made for the bench; they replace the product's of the same name. */
     WalrouteProcess bench(String folder) throws IOException {
         try (var files = Files.list(BENCH_ROUTES.resolve(folder))) {
