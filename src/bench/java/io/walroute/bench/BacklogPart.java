@@ -110,6 +110,7 @@ final class BacklogPart implements Part {
                 "median",
                 "least",
                 "most",
+                "until the sink has the last",
                 "processor µs a change",
                 "start to first s",
                 "peak RSS MB",
@@ -125,6 +126,7 @@ final class BacklogPart implements Part {
                         Section.whole(medians.get(reader.name())),
                         Section.whole(rates[0]),
                         Section.whole(rates[rates.length - 1]),
+                        Section.whole(untilHeld(of)),
                         Section.tenths(zeroIsUnknown(Medians.of(
                                 of.stream().mapToDouble(Drain::cpuMicros).toArray()))),
                         Section.tenths(zeroIsUnknown(Medians.of(
@@ -196,6 +198,15 @@ final class BacklogPart implements Part {
                 .mapToDouble(drain -> ((Number) drain.figures().get(name)).doubleValue())
                 .max()
                 .orElse(Double.NaN);
+    }
+
+    /** The median rate without the wait until the slot is moved; unknown where the reader moves none. */
+    private static double untilHeld(List<Drain> drains) {
+        return Medians.of(drains.stream()
+                .filter(drain -> drain.figures().get("sink_seconds") instanceof Number)
+                .mapToDouble(
+                        drain -> drain.changes() / ((Number) drain.figures().get("sink_seconds")).doubleValue())
+                .toArray());
     }
 
     private static double zeroIsUnknown(double value) {

@@ -7,10 +7,18 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 
 /** A process of the bench's own, with what it costs. Its output goes to a file. */
 final class Child implements AutoCloseable {
+    private static final Set<Process> RUNNING = ConcurrentHashMap.newKeySet();
+
+    static {
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> RUNNING.forEach(Process::destroy)));
+    }
+
     private final Process process;
     private final Path log;
 
@@ -29,7 +37,14 @@ final class Child implements AutoCloseable {
         // Nothing of the caller's own walroute.
         builder.environment().keySet().removeIf(name -> name.startsWith("WALROUTE_"));
         builder.environment().putAll(environment);
-        return new Child(builder.start(), log);
+        return new Child(orphanless(builder.start()), log);
+    }
+
+    /** Whatever ends the bench ends what it started. */
+    static Process orphanless(Process process) {
+        RUNNING.add(process);
+        process.onExit().thenAccept(RUNNING::remove);
+        return process;
     }
 
     /** The command of a Java program of the bench's class path. */

@@ -73,9 +73,9 @@ public final class Crowd {
                     Integer.toString(port),
                     Integer.toString(clients),
                     topic == null ? "-" : topic);
-            var remote = new Remote(new ProcessBuilder(command)
+            var remote = new Remote(Child.orphanless(new ProcessBuilder(command)
                     .redirectError(ProcessBuilder.Redirect.INHERIT)
-                    .start());
+                    .start()));
             String line = remote.process.inputReader().readLine();
             if (!"READY".equals(line)) {
                 remote.close();

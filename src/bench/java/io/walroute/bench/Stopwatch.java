@@ -25,6 +25,7 @@ final class Stopwatch {
     private long begin;
     private long end;
     private double cpuAtBegin;
+    private long held;
     private double cpuAtEnd;
 
     /** @param child just started */
@@ -44,6 +45,25 @@ final class Stopwatch {
         begin = System.nanoTime();
         cpuAtBegin = child.cpuSeconds();
         return this;
+    }
+
+    /**
+     * Until the slot is past the end, noting when the sink had the last change: a slot is moved only now and then.
+     *
+     * @param sinkHolds whether it has
+     */
+    Stopwatch awaitAcknowledged(Question sinkHolds) throws Exception {
+        return awaitEnd(() -> {
+            if (held == 0 && sinkHolds.ask()) {
+                held = System.nanoTime();
+            }
+            return held != 0 && ground.isConfirmed();
+        });
+    }
+
+    /** From the first change until the sink had the last. */
+    double heldSeconds() {
+        return ((held == 0 ? end : held) - begin) / 1e9;
     }
 
     /** @param complete asked until it says so; cheap, since it costs the reader time that it is measured by */
