@@ -11,11 +11,6 @@ import org.HdrHistogram.Histogram;
 /** A load report as one HTML page that needs nothing else: no script, no style sheet, no image; it follows light and dark. */
 public final class LoadPage {
     private static final List<String> SINKS = List.of("cache", "websocket", "webhook");
-    private static final int WIDTH = 860;
-    private static final int HEIGHT = 280;
-    private static final int LEFT = 70;
-    private static final int BOTTOM = 34;
-    private static final int TOP = 12;
 
     private static final String STYLE = """
             :root { color-scheme: light dark; --ink: #1d2530; --dim: #5b6675; --paper: #ffffff; --line: #d5dbe3;
@@ -126,8 +121,6 @@ public final class LoadPage {
 
     // ---------------------------------------------------------------- plots
 
-    private record Point(double x, double y) {}
-
     /** Each nine takes as much room as the one before. */
     private String percentiles() {
         double most = 0;
@@ -141,10 +134,10 @@ public final class LoadPage {
         }
         report.measured().forEach((name, sink) -> {
             Histogram micros = sink.latency();
-            List<Point> points = new ArrayList<>();
+            List<Plot.Point> points = new ArrayList<>();
             for (double nines = 0; nines <= 4.0001 && micros.getTotalCount() > 0; nines += 0.05) {
                 double percentile = 100 * (1 - Math.pow(10, -nines));
-                points.add(new Point(nines, micros.getValueAtPercentile(percentile) / 1e3));
+                points.add(new Plot.Point(nines, micros.getValueAtPercentile(percentile) / 1e3));
             }
             plot.curve(name, points);
         });
@@ -187,7 +180,7 @@ public final class LoadPage {
                     name,
                     parts.stream()
                             .filter(part -> ((Map<?, ?>) part).get(member.apply(name)) != null)
-                            .map(part -> new Point(
+                            .map(part -> new Plot.Point(
                                     number(part, "second"), scale.applyAsDouble(number(part, member.apply(name)))))
                             .toList());
         }
@@ -196,73 +189,6 @@ public final class LoadPage {
 
     private static double number(Object part, String member) {
         return ((Map<?, ?>) part).get(member) instanceof Number number ? number.doubleValue() : 0;
-    }
-
-    /** Curves between axes that begin at 0. */
-    private static final class Plot {
-        private final StringBuilder svg = new StringBuilder();
-        private final double mostX;
-        private final double mostY;
-
-        Plot(String title, double mostX, double mostY) {
-            this.mostX = mostX;
-            this.mostY = nice(mostY);
-            svg.append(format("<svg viewBox=\"0 0 %d %d\" role=\"img\"><title>%s</title>\n", WIDTH, HEIGHT, title));
-            for (int i = 0; i <= 4; i++) {
-                double value = this.mostY * i / 4;
-                svg.append(format(
-                        "<line class=\"grid\" x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/>"
-                                + "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%s</text>\n",
-                        LEFT, WIDTH - 10, y(value), y(value), LEFT - 8, y(value) + 4, label(value)));
-            }
-        }
-
-        /** The next of 1, 2, 4, 5, 10, 20 and so on. */
-        private static double nice(double value) {
-            double power = Math.pow(10, Math.floor(Math.log10(Math.max(value, 0.001))));
-            for (double step : new double[] {1, 2, 4, 5}) {
-                if (value <= step * power) {
-                    return step * power;
-                }
-            }
-            return 10 * power;
-        }
-
-        private static String label(double value) {
-            return value == Math.rint(value) ? format("%,.0f", value) : String.valueOf((float) value);
-        }
-
-        private double x(double value) {
-            return LEFT + value / mostX * (WIDTH - 24 - LEFT);
-        }
-
-        private double y(double value) {
-            return HEIGHT - BOTTOM - value / mostY * (HEIGHT - BOTTOM - TOP);
-        }
-
-        void xLabel(double value, String text) {
-            svg.append(format(
-                    "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%s</text>\n", x(value), HEIGHT - 10, text));
-        }
-
-        void curve(String name, List<Point> points) {
-            String path = points.stream()
-                    .map(point -> format("%.1f,%.1f", x(point.x()), y(point.y())))
-                    .collect(Collectors.joining(" "));
-            svg.append("<polyline class=\"curve ")
-                    .append(name)
-                    .append("\" points=\"")
-                    .append(path)
-                    .append("\"/>\n");
-        }
-
-        String svg() {
-            return svg + "</svg>\n";
-        }
-    }
-
-    private static String format(String pattern, Object... values) {
-        return String.format(Locale.ROOT, pattern, values);
     }
 
     private static String escape(Object text) {

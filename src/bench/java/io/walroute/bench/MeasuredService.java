@@ -2,6 +2,7 @@ package io.walroute.bench;
 
 import io.walroute.Walroute;
 import io.walroute.demo.EmbeddedServers;
+import io.walroute.demo.FreePort;
 import io.walroute.demo.Marketplace;
 import io.walroute.testing.FaultProxy;
 import java.io.IOException;
@@ -30,7 +31,7 @@ final class MeasuredService implements AutoCloseable {
     final EmbeddedServers servers = new EmbeddedServers().start();
     final Connection database = DriverManager.getConnection(servers.jdbcUrl());
     final FaultProxy redis = new FaultProxy(servers.redis().port());
-    private final int management = Figures.freePort();
+    private final int management = FreePort.any();
     private final HttpClient http = HttpClient.newHttpClient();
     private final Path collections = servers.folder().resolve("gc.log");
     private Process process;

@@ -17,7 +17,7 @@ public final class LargeTransaction {
     public static void main(String[] args) throws Exception {
         int rows = args.length > 0 ? Integer.parseInt(args[0]) : 2_000_000;
         try (var service = new MeasuredService("CREATE TABLE bulk(id bigint PRIMARY KEY, v text)")) {
-            service.start(Figures.freePort());
+            service.start(io.walroute.demo.FreePort.any());
             long begin = System.nanoTime();
             service.execute(
                     "INSERT INTO bulk SELECT g, md5(g::text) || md5(g::text) FROM generate_series(1, " + rows + ") g");
