@@ -13,7 +13,6 @@ import java.sql.SQLException;
 import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.time.ZoneOffset;
-import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -55,23 +54,22 @@ public final class AuditLog {
 
     private static final long PAGE_BYTES = 8 << 20;
 
-    // Always six digits: texts of one width sort as times.
-    private static final DateTimeFormatter MICROSECONDS =
-            DateTimeFormatter.ofPattern("uuuu-MM-dd'T'HH:mm:ss.SSSSSS'Z'").withZone(ZoneOffset.UTC);
-
     private final Store store;
     private final boolean sqlite;
-    private final String insert;
+    private final Store.Insert insert;
 
     /** Creates the table if it is missing. */
     public AuditLog(Store store) throws SQLException {
         this.store = store;
         sqlite = store.isSqlite();
         // SQLite takes the event's UTF-8 bytes as they are: decoding them only to encode them again costs a tenth.
-        insert =
-                "INSERT INTO audit_log (event_id, xid, lsn, committed_at, schema_name, table_name, operation, key, event)"
-                        + " VALUES (?, ?, ?, ?, ?, ?, ?, ?, " + (sqlite ? "CAST(? AS TEXT)" : "?::json")
-                        + ") ON CONFLICT (event_id) DO NOTHING";
+        // OR FAIL spares it a journal of its own for each statement: a failed one ends in a rollback in any case.
+        insert = new Store.Insert(
+                "INSERT " + (sqlite ? "OR FAIL " : "")
+                        + "INTO audit_log (event_id, xid, lsn, committed_at, schema_name, table_name, operation, key, event)"
+                        + " VALUES",
+                "(?, ?, ?, ?, ?, ?, ?, ?, " + (sqlite ? "CAST(? AS TEXT)" : "?::json") + ")",
+                "ON CONFLICT (event_id) DO NOTHING");
         store.define(sqlite ? SQLITE_TABLE : POSTGRES_TABLE);
     }
 
@@ -100,7 +98,8 @@ public final class AuditLog {
           operation text NOT NULL,
           key text,
           event text NOT NULL)""",
-        "CREATE INDEX IF NOT EXISTS audit_log_by_key ON audit_log (table_name, key, schema_name)",
+        // What tells rows apart comes first: SQLite compares the first column fast, the others slowly.
+        "CREATE INDEX IF NOT EXISTS audit_log_by_key ON audit_log (key, table_name, schema_name)",
         "CREATE INDEX IF NOT EXISTS audit_log_by_lsn ON audit_log (" + Position.SQLITE_LSN + ")",
         KEY_CHANGES.formatted("integer"),
         "CREATE INDEX IF NOT EXISTS audit_key_changes_by_key ON audit_key_changes (table_name, old_key, schema_name, seq)"
@@ -130,22 +129,18 @@ public final class AuditLog {
     /** Audit {@code event}; a change that is there already is left as it is. */
     Store.Write insertion(ChangeEvent event) {
         return session -> {
-            PreparedStatement row = session.batch(insert);
-            row.setString(1, event.id());
-            row.setLong(2, event.xid());
-            row.setString(3, event.lsn().toString());
-            setTime(row, 4, event.timestamp());
-            row.setString(5, event.schema());
-            row.setString(6, event.table());
-            row.setString(7, event.operation().name());
-            row.setString(8, event.key() == null ? null : ChangeJson.writeRow(event.key()));
             byte[] json = event.toJson();
-            if (sqlite) {
-                row.setBytes(9, json);
-            } else {
-                row.setString(9, new String(json, StandardCharsets.UTF_8));
-            }
-            row.addBatch();
+            session.insert(
+                    insert,
+                    event.id(),
+                    event.xid(),
+                    event.lsn().toString(),
+                    time(event.timestamp()),
+                    event.schema(),
+                    event.table(),
+                    event.operation().name(),
+                    event.key() == null ? null : ChangeJson.writeRow(event.key()),
+                    sqlite ? json : new String(json, StandardCharsets.UTF_8));
             if (event.keyChanged()) {
                 PreparedStatement keyChange = session.batchAfter(INSERT_KEY_CHANGE);
                 keyChange.setString(1, event.schema());
@@ -157,12 +152,8 @@ public final class AuditLog {
         };
     }
 
-    private void setTime(PreparedStatement statement, int index, Instant time) throws SQLException {
-        if (sqlite) {
-            statement.setString(index, MICROSECONDS.format(time));
-        } else {
-            statement.setObject(index, OffsetDateTime.ofInstant(time, ZoneOffset.UTC));
-        }
+    private Object time(Instant time) {
+        return sqlite ? ChangeJson.timestamp(time) : OffsetDateTime.ofInstant(time, ZoneOffset.UTC);
     }
 
     /** The first change in commit order whose LSN is at or past {@code lsn}: where a replay from there begins. */
@@ -389,11 +380,7 @@ public final class AuditLog {
 
     private void bind(PreparedStatement statement, Object... values) throws SQLException {
         for (int i = 0; i < values.length; i++) {
-            if (values[i] instanceof Instant time) {
-                setTime(statement, i + 1, time);
-            } else {
-                statement.setObject(i + 1, values[i]);
-            }
+            statement.setObject(i + 1, values[i] instanceof Instant time ? time(time) : values[i]);
         }
     }
 

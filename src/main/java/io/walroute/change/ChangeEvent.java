@@ -166,10 +166,20 @@ public final class ChangeEvent {
 
     /** {@link #keyText()} before the change: as after it unless {@code old} has other values in the key's columns. */
     public String oldKeyText() {
-        if (key == null || oldRow == null || !oldRow.keySet().containsAll(key.keySet())) {
+        // Nearly always it is the same, and this is asked of every change.
+        if (key == null || oldRow == null || hasOldKey() || !oldRow.keySet().containsAll(key.keySet())) {
             return keyText();
         }
         return KeyText.of(key.keySet().stream().map(oldRow::get).toList());
+    }
+
+    private boolean hasOldKey() {
+        for (var column : key.entrySet()) {
+            if (!Objects.equals(column.getValue(), oldRow.get(column.getKey()))) {
+                return false;
+            }
+        }
+        return true;
     }
 
     /** The contract's JSON, UTF-8. Encoded once: callers must not change the array. */

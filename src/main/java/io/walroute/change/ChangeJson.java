@@ -10,6 +10,7 @@ import com.fasterxml.jackson.core.io.JsonStringEncoder;
 import com.fasterxml.jackson.core.json.JsonWriteFeature;
 import com.fasterxml.jackson.core.util.ByteArrayBuilder;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -42,35 +43,75 @@ public final class ChangeJson {
             .enable(StreamWriteFeature.USE_FAST_DOUBLE_WRITER)
             .build();
 
+    private static final ThreadLocal<Encoder> ENCODER = ThreadLocal.withInitial(Encoder::new);
+
+    /** Each thread's own: setting up a generator costs as much garbage as a change's JSON has bytes. */
+    private static final class Encoder {
+        /** Most changes fit in; of what a longer one needed, 128 kB stay at most. */
+        private final ByteArrayBuilder bytes = new ByteArrayBuilder(4096);
+
+        private final JsonGenerator out;
+
+        Encoder() {
+            try {
+                out = FACTORY.createGenerator(bytes).setRootValueSeparator(null); // each text has its own array
+            } catch (IOException impossible) {
+                throw new IllegalStateException("writing to memory failed", impossible);
+            }
+        }
+    }
+
+    @FunctionalInterface
+    private interface Text {
+        void write(JsonGenerator out) throws IOException;
+    }
+
+    private static byte[] encode(Text text) {
+        Encoder encoder = ENCODER.get();
+        boolean whole = false;
+        try {
+            text.write(encoder.out);
+            encoder.out.flush();
+            byte[] json = encoder.bytes.toByteArray();
+            encoder.bytes.reset();
+            whole = true;
+            return json;
+        } catch (IOException impossible) {
+            throw new IllegalStateException("writing to memory failed", impossible);
+        } finally {
+            if (!whole) {
+                // It is in the middle of a text that nobody wants.
+                ENCODER.remove();
+            }
+        }
+    }
+
     private ChangeJson() {}
 
     static byte[] write(ChangeEvent e) {
-        try (var bytes = new ByteArrayBuilder(512);
-                JsonGenerator out = FACTORY.createGenerator(bytes)) {
-            out.writeStartObject();
-            out.writeStringField("id", e.id());
-            out.writeStringField("operation", e.operation().name());
-            out.writeStringField("schema", e.schema());
-            out.writeStringField("table", e.table());
-            out.writeStringField("timestamp", PgTimes.iso(e.timestamp()));
-            writeRow(out, "key", e.key());
-            writeRow(out, "old", e.oldRow());
-            writeRow(out, "new", e.newRow());
-            writeNames(out, "changed_columns", e.changedColumns());
-            out.writeStringField("lsn", e.lsn().toString());
-            out.writeNumberField("xid", e.xid());
-            out.writeBooleanField("snapshot", e.snapshot());
-            out.writeBooleanField("replayed", e.replayed());
-            writeNames(out, "unavailable_columns", e.unavailableColumns());
-            if (!e.redactedColumns().isEmpty()) {
-                writeNames(out, "redacted_columns", e.redactedColumns());
-            }
-            out.writeEndObject();
-            out.flush();
-            return bytes.toByteArray();
-        } catch (IOException impossible) {
-            throw new IllegalStateException("writing to memory failed", impossible);
+        return encode(out -> write(out, e));
+    }
+
+    private static void write(JsonGenerator out, ChangeEvent e) throws IOException {
+        out.writeStartObject();
+        out.writeStringField("id", e.id());
+        out.writeStringField("operation", e.operation().name());
+        out.writeStringField("schema", e.schema());
+        out.writeStringField("table", e.table());
+        out.writeStringField("timestamp", PgTimes.iso(e.timestamp()));
+        writeRow(out, "key", e.key());
+        writeRow(out, "old", e.oldRow());
+        writeRow(out, "new", e.newRow());
+        writeNames(out, "changed_columns", e.changedColumns());
+        out.writeStringField("lsn", e.lsn().toString());
+        out.writeNumberField("xid", e.xid());
+        out.writeBooleanField("snapshot", e.snapshot());
+        out.writeBooleanField("replayed", e.replayed());
+        writeNames(out, "unavailable_columns", e.unavailableColumns());
+        if (!e.redactedColumns().isEmpty()) {
+            writeNames(out, "redacted_columns", e.redactedColumns());
         }
+        out.writeEndObject();
     }
 
     /**
@@ -80,41 +121,27 @@ public final class ChangeJson {
      * @param lastValue its value, a string
      */
     public static byte[] writeRow(Map<String, Object> row, String lastName, String lastValue) {
-        try (var bytes = new ByteArrayBuilder(512);
-                JsonGenerator out = FACTORY.createGenerator(bytes)) {
+        return encode(out -> {
             out.writeStartObject();
             writeMembers(out, row);
             out.writeStringField(lastName, lastValue);
             out.writeEndObject();
-            out.flush();
-            return bytes.toByteArray();
-        } catch (IOException impossible) {
-            throw new IllegalStateException("writing to memory failed", impossible);
-        }
+        });
     }
 
     /** A map of column values as a JSON object; {@code null} for a null map. */
     public static String writeRow(Map<String, Object> row) {
-        try (var bytes = new ByteArrayBuilder(128);
-                JsonGenerator out = FACTORY.createGenerator(bytes)) {
-            writeRow(out, row);
-            out.flush();
-            return new String(bytes.toByteArray(), StandardCharsets.UTF_8);
-        } catch (IOException impossible) {
-            throw new IllegalStateException("writing to memory failed", impossible);
-        }
+        return new String(encode(out -> writeRow(out, row)), StandardCharsets.UTF_8);
+    }
+
+    /** A commit time as a change's JSON has it: always with six digits, since texts of one width sort as times. */
+    public static String timestamp(Instant time) {
+        return PgTimes.iso(time);
     }
 
     /** A list of column values as a JSON array. */
     static String writeValue(List<?> list) {
-        try (var bytes = new ByteArrayBuilder(128);
-                JsonGenerator out = FACTORY.createGenerator(bytes)) {
-            writeValue(out, list);
-            out.flush();
-            return new String(bytes.toByteArray(), StandardCharsets.UTF_8);
-        } catch (IOException impossible) {
-            throw new IllegalStateException("writing to memory failed", impossible);
-        }
+        return new String(encode(out -> writeValue(out, list)), StandardCharsets.UTF_8);
     }
 
     /** What a JSON string says. */
@@ -142,11 +169,16 @@ public final class ChangeJson {
         out.writeEndObject();
     }
 
-    private static void writeMembers(JsonGenerator out, Map<String, Object> row) throws IOException {
-        for (var column : row.entrySet()) {
-            out.writeFieldName(column.getKey());
-            writeValue(out, column.getValue());
-        }
+    private static void writeMembers(JsonGenerator out, Map<String, Object> row) {
+        // Not by entrySet: an unmodifiable map makes an object of each entry.
+        row.forEach((name, value) -> {
+            try {
+                out.writeFieldName(name);
+                writeValue(out, value);
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        });
     }
 
     private static void writeNames(JsonGenerator out, String name, List<String> names) throws IOException {

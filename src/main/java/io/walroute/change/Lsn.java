@@ -1,5 +1,6 @@
 package io.walroute.change;
 
+import java.nio.charset.StandardCharsets;
 import java.util.regex.Pattern;
 
 /**
@@ -38,8 +39,24 @@ public record Lsn(long value) implements Comparable<Lsn> {
     /** PostgreSQL's form, upper case, without leading zeros: {@code 0/17D5A48}. */
     @Override
     public String toString() {
-        return Long.toHexString(value >>> 32).toUpperCase(java.util.Locale.ROOT)
-                + "/"
-                + Long.toHexString(value & 0xFFFFFFFFL).toUpperCase(java.util.Locale.ROOT);
+        int high = (int) (value >>> 32);
+        int low = (int) value;
+        byte[] text = new byte[digits(high) + 1 + digits(low)];
+        put(low, text, text.length);
+        text[digits(high)] = '/';
+        put(high, text, digits(high));
+        return new String(text, StandardCharsets.ISO_8859_1);
+    }
+
+    private static int digits(int number) {
+        return Math.max(1, (35 - Integer.numberOfLeadingZeros(number)) / 4);
+    }
+
+    private static void put(int number, byte[] text, int end) {
+        int rest = number;
+        for (int i = end - 1; i >= end - digits(number); i--) {
+            text[i] = (byte) "0123456789ABCDEF".charAt(rest & 0xF);
+            rest >>>= 4;
+        }
     }
 }

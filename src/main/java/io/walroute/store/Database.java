@@ -38,6 +38,9 @@ abstract class Database {
     /** How many rows of a batch may wait in memory. */
     abstract int batchRows();
 
+    /** How many rows go in one {@link Store.Insert} statement. */
+    abstract int rowsPerInsert();
+
     /** Whether the open connection no longer writes where a new one would. */
     abstract boolean wasReplaced();
 

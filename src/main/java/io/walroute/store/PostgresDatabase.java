@@ -72,6 +72,12 @@ final class PostgresDatabase extends Database {
         return 256;
     }
 
+    /** The driver makes such statements of a batch by itself. */
+    @Override
+    int rowsPerInsert() {
+        return 1;
+    }
+
     @Override
     boolean wasReplaced() {
         return false;

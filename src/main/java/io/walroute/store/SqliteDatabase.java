@@ -19,6 +19,8 @@ import org.sqlite.SQLiteException;
 final class SqliteDatabase extends Database {
     static final String SCHEME = "jdbc:sqlite:";
     private static final int BUSY_TIMEOUT_MS = 5000;
+    private static final int PAGE_BYTES = 8192;
+    private static final int CHECKPOINT_BYTES = 64 << 20;
 
     private final String url;
     private final Path file;
@@ -54,6 +56,8 @@ final class SqliteDatabase extends Database {
         config.setTransactionMode(TransactionMode.DEFERRED);
         // 32 MB of pages: the audit log's index by key is written all over, and what doesn't fit is written twice.
         config.setCacheSize(-32_000);
+        // In a new file only. Each page is written twice, by system calls of its own, and a row takes some 1.4 kB.
+        config.setPageSize(PAGE_BYTES);
         config.setJournalSizeLimit(80 << 20);
         Connection connection = config.createConnection(url);
         try (var statement = connection.createStatement()) {
@@ -61,7 +65,7 @@ final class SqliteDatabase extends Database {
             statement.execute("PRAGMA auto_vacuum=INCREMENTAL");
             statement.execute("PRAGMA journal_mode=WAL");
             // Every 64 MB instead of 4: pages of that index change many times over before they go to the file, once.
-            statement.execute("PRAGMA wal_autocheckpoint=16000");
+            statement.execute("PRAGMA wal_autocheckpoint=" + CHECKPOINT_BYTES / PAGE_BYTES);
             connection.setAutoCommit(false);
             openFileKey = fileKey();
         } catch (SQLException | RuntimeException e) {
@@ -88,6 +92,12 @@ final class SqliteDatabase extends Database {
     /** SQLite has no round trips to save: few, so that large rows don't gather. */
     @Override
     int batchRows() {
+        return 32;
+    }
+
+    /** Beginning and ending a statement, with AUTOINCREMENT's own table, costs as much as an index entry. */
+    @Override
+    int rowsPerInsert() {
         return 32;
     }
 

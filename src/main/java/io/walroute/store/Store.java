@@ -6,6 +6,7 @@ import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -43,6 +44,9 @@ public final class Store implements AutoCloseable {
          */
         PreparedStatement batch(String sql) throws SQLException;
 
+        /** One row more, as with {@link #batch}; {@code values} are String, Long, byte[], OffsetDateTime or null. */
+        void insert(Insert into, Object... values) throws SQLException;
+
         /**
          * As {@link #batch}, for rows that refer to those (a dead letter to its audit row): they are sent after all that were
          * batched before, and among each other in order.
@@ -51,6 +55,19 @@ public final class Store implements AutoCloseable {
 
         /** A statement that is executed at once, after all batched ones before it. Close its result sets. */
         PreparedStatement statement(String sql) throws SQLException;
+    }
+
+    /**
+     * An INSERT of which several rows may go in one statement.
+     *
+     * @param head up to and with VALUES
+     * @param row one row's placeholders, in brackets
+     * @param tail what follows the rows
+     */
+    public record Insert(String head, String row, String tail) {
+        String sql(int rows) {
+            return head + " " + String.join(", ", Collections.nCopies(rows, row)) + " " + tail;
+        }
     }
 
     @FunctionalInterface

@@ -23,6 +23,8 @@ final class Transaction implements Store.Session {
     private final int batchRows;
     private final Map<String, PreparedStatement> prepared = new HashMap<>();
     private final Map<PreparedStatement, Integer> first = new LinkedHashMap<>();
+    private final Map<Store.Insert, String> singles = new HashMap<>();
+    private final Map<Store.Insert, GatheredRows> inserts = new LinkedHashMap<>();
     private PreparedStatement after;
     private int afterRows;
 
@@ -47,6 +49,21 @@ final class Transaction implements Store.Session {
             first.put(statement, 1);
         }
         return statement;
+    }
+
+    @Override
+    public void insert(Store.Insert into, Object... values) throws SQLException {
+        int together = database.rowsPerInsert();
+        if (together == 1) {
+            GatheredRows.add(batch(singles.computeIfAbsent(into, insert -> insert.sql(1))), values);
+            return;
+        }
+        GatheredRows rows = inserts.get(into);
+        if (rows == null) {
+            rows = new GatheredRows(prepare(into.sql(1)), prepare(into.sql(together)), together);
+            inserts.put(into, rows);
+        }
+        rows.add(values);
     }
 
     @Override
@@ -76,6 +93,9 @@ final class Transaction implements Store.Session {
     }
 
     private void flush() throws SQLException {
+        for (GatheredRows rows : inserts.values()) {
+            rows.flush();
+        }
         for (PreparedStatement statement : first.keySet()) {
             statement.executeBatch();
         }
@@ -124,6 +144,7 @@ final class Transaction implements Store.Session {
         for (PreparedStatement statement : prepared.values()) {
             statement.clearBatch();
         }
+        inserts.values().forEach(GatheredRows::forget);
         first.clear();
         after = null;
         afterRows = 0;

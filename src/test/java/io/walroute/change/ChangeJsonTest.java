@@ -42,6 +42,27 @@ class ChangeJsonTest {
     }
 
     @Test
+    void a_text_that_can_not_be_written_leaves_nothing_in_the_next() {
+        assertThat(ChangeJson.writeRow(row("a", 1L))).isEqualTo("{\"a\":1}");
+        assertThatThrownBy(() -> ChangeJson.writeRow(row("b", 2L, "c", new Object())))
+                .isInstanceOf(IllegalArgumentException.class);
+        assertThat(ChangeJson.writeRow(row("d", 3L))).isEqualTo("{\"d\":3}");
+        String large = "x".repeat(1_000_000);
+        assertThat(ChangeJson.writeRow(row("e", large))).isEqualTo("{\"e\":\"" + large + "\"}");
+        assertThat(ChangeJson.writeRow(row("f", 4L))).isEqualTo("{\"f\":4}");
+    }
+
+    @Test
+    void an_lsn_is_written_as_postgresql_does() {
+        var random = new Random(6);
+        for (int i = 0; i < 10_000; i++) {
+            long value = random.nextLong() >>> random.nextInt(64);
+            assertThat(new Lsn(value)).hasToString(String.format("%X/%X", value >>> 32, value & 0xFFFFFFFFL));
+        }
+        assertThat(Lsn.ZERO).hasToString("0/0");
+    }
+
+    @Test
     void a_truncate_has_neither_key_nor_rows() {
         ChangeEvent event = ChangeEvent.builder(Operation.TRUNCATE, "billing", "invoices", Instant.EPOCH, VERSION)
                 .build();
