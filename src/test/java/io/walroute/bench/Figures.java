@@ -95,23 +95,36 @@ public final class Figures {
             Process service = service(receiverPort);
             try {
                 long begin = 0;
+                double warmed = 0;
                 double heap = 0;
                 while (query(c, "SELECT confirmed_flush_lsn >= '" + end + "' FROM pg_replication_slots")
                         .equals("f")) {
                     // Seldom: the page costs the service time that it is measured by.
                     String metrics = metrics();
-                    if (begin == 0 && counts(metrics).getOrDefault("delivered audit", 0.0) > 0) {
-                        begin = System.nanoTime();
-                    }
                     heap = Math.max(heap, heap(metrics));
+                    double au = counts(metrics)
+                            .getOrDefault("delivered audit", counts(metrics).getOrDefault("delivered cache", 0.0));
+                    if (begin == 0 && au >= Integer.getInteger("warm", 1)) {
+                        begin = System.nanoTime();
+                        warmed = au;
+                        new ProcessBuilder("python3", "/tmp/wr/threads.py", "" + service.pid(), "snap")
+                                .inheritIO()
+                                .start()
+                                .waitFor();
+                    }
                     LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(begin == 0 ? 50 : 500));
                     if (!service.isAlive()) {
                         throw new IllegalStateException("the service ended with " + service.exitValue());
                     }
                 }
                 double seconds = (System.nanoTime() - begin) / 1e9;
+                new ProcessBuilder("python3", "/tmp/wr/threads.py", "" + service.pid(), "diff")
+                        .inheritIO()
+                        .start()
+                        .waitFor();
                 Map<String, Double> counts = counts(metrics());
-                double audited = counts.getOrDefault("delivered audit", 0.0);
+                double audited =
+                        counts.getOrDefault("delivered audit", counts.getOrDefault("delivered cache", 0.0)) - warmed;
                 System.out.printf(
                         Locale.ROOT,
                         "round %d: %,.0f changes in %.1f s, %,.0f/s; peak heap %.0f MB; %s%n",
@@ -238,7 +251,7 @@ public final class Figures {
         if (!Files.exists(jar)) {
             throw new IllegalStateException("target/walroute.jar is missing. Run: mvn -q -DskipTests package");
         }
-        var builder = new ProcessBuilder(javaCommand(), "-Xmx256m", "-jar", jar.toString(), "run")
+        var builder = new ProcessBuilder(command(jar))
                 .redirectOutput(ProcessBuilder.Redirect.DISCARD)
                 .redirectError(ProcessBuilder.Redirect.INHERIT);
         builder.environment()
@@ -259,7 +272,24 @@ public final class Figures {
                         "127.0.0.0/8",
                         "WALROUTE_AUDIT_URL",
                         "jdbc:sqlite:" + servers.folder().resolve("walroute.db")));
+        if (Boolean.getBoolean("cacheonly")) {
+            builder.environment().remove("WEBHOOK_URL");
+            builder.environment().remove("WEBHOOK_SECRET");
+            builder.environment().remove("WALROUTE_HOOK_MARKETPLACE_ALLOW_NETWORKS");
+            builder.environment().put("WEBSOCKET_PORT", "off");
+        }
         return builder.start();
+    }
+
+    private static List<String> command(Path jar) {
+        List<String> command = new ArrayList<>(List.of(javaCommand(), "-Xmx256m"));
+        for (String flag : System.getProperty("jvm", "").split(" ")) {
+            if (!flag.isEmpty()) {
+                command.add(flag);
+            }
+        }
+        command.addAll(List.of("-jar", jar.toString(), "run"));
+        return command;
     }
 
     private static void stop(Process service) throws InterruptedException {
