@@ -28,6 +28,7 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.regex.Pattern;
 import org.slf4j.Logger;
@@ -66,6 +67,9 @@ final class RedisPipeline implements AutoCloseable {
     /** After a failover the name may lead to another server, and a new connection logs in again. */
     private static final Pattern MENDED_BY_RECONNECT = Pattern.compile("^(READONLY|MASTERDOWN|NOAUTH)\\b.*");
 
+    /** Parts of one command: Redis does nothing else meanwhile, about 5 µs each. */
+    private static final int MOST_JOINED = 64;
+
     private static final long LEAST_CONNECTED_NANOS = TimeUnit.SECONDS.toNanos(1);
 
     private final RedisURI uri;
@@ -77,7 +81,7 @@ final class RedisPipeline implements AutoCloseable {
     private final DefaultClientResources resources;
     private final RedisClient client;
     private final Thread thread;
-    private final BlockingQueue<Request<?>> queue = new LinkedBlockingQueue<>();
+    private final BlockingQueue<Waiting<?>> queue = new LinkedBlockingQueue<>();
 
     // The thread's own.
     private final ArrayDeque<Request<?>> unanswered = new ArrayDeque<>();
@@ -157,9 +161,27 @@ final class RedisPipeline implements AutoCloseable {
         }
     }
 
+    /** One command for several parts, with an answer to each, in their order. */
+    interface Joint<P, T> {
+        RedisFuture<List<T>> command(RedisAsyncCommands<byte[], byte[]> commands, List<P> parts);
+    }
+
     /** The answer fails with {@link RowCacheException}, its cause being Redis' own error if it gave one. */
     <T> CompletableFuture<T> send(Function<RedisAsyncCommands<byte[], byte[]>, RedisFuture<T>> command) {
-        var request = new Request<T>(command);
+        return enqueue(new Single<T>(command));
+    }
+
+    /**
+     * As {@link #send}, but what waits at the same time goes in one command: Redis and the client have their costs by command.
+     * If that fails, all its parts fail, though it may have done some of them.
+     *
+     * @param joint the same for all parts that may go together, and stateless
+     */
+    <P, T> CompletableFuture<T> sendJoined(P part, Joint<P, T> joint) {
+        return enqueue(new Part<>(part, joint));
+    }
+
+    private <T> CompletableFuture<T> enqueue(Waiting<T> request) {
         queue.add(request);
         // close() sets the flag first and empties the queue afterwards: one of the two sees this request.
         if (closed) {
@@ -185,10 +207,10 @@ final class RedisPipeline implements AutoCloseable {
 
     private void run() {
         awaitFirstAttempt();
-        var batch = new ArrayList<Request<?>>(batchSize);
+        var batch = new ArrayList<Waiting<?>>(batchSize);
         while (!closed) {
             try {
-                Request<?> first = queue.poll(TICK_MS, TimeUnit.MILLISECONDS);
+                Waiting<?> first = queue.poll(TICK_MS, TimeUnit.MILLISECONDS);
                 keepConnected();
                 if (first != null) {
                     batch.add(first);
@@ -296,20 +318,25 @@ final class RedisPipeline implements AutoCloseable {
         connecting = null;
     }
 
-    private void write(List<Request<?>> batch) {
+    private void write(List<Waiting<?>> batch) {
         if (connection == null) {
             batch.forEach(request -> request.fail(notConnected()));
             return;
         }
         long now = System.nanoTime();
-        for (Request<?> request : batch) {
-            request.write(connection.async(), now);
+        for (int i = 0; i < batch.size(); ) {
+            int end = i + 1;
+            while (end < batch.size() && end - i < MOST_JOINED && batch.get(i).goesWith(batch.get(end))) {
+                end++;
+            }
+            batch.get(i).request(batch.subList(i, end)).write(connection.async(), now);
+            i = end;
         }
         connection.flushCommands();
     }
 
     private void failQueued() {
-        for (Request<?> request = queue.poll(); request != null; request = queue.poll()) {
+        for (Waiting<?> request = queue.poll(); request != null; request = queue.poll()) {
             request.fail(notConnected());
         }
     }
@@ -372,15 +399,96 @@ final class RedisPipeline implements AutoCloseable {
         return SERVER_REFUSAL.matcher(text).matches() ? Concern.SERVER : Concern.UNKNOWN;
     }
 
-    /** One command on its way. Sent once; its answer is completed exactly once, whatever comes later. */
+    /** What hasn't been sent yet. Its answer is completed exactly once, whatever comes later. */
+    private abstract class Waiting<T> {
+        final CompletableFuture<T> answer = new CompletableFuture<>();
+
+        /** Whether the two may be one command. */
+        abstract boolean goesWith(Waiting<?> next);
+
+        /** @param joined this one and those that go with it */
+        abstract Request<?> request(List<Waiting<?>> joined);
+
+        void fail(RowCacheException why) {
+            finish(() -> answer.completeExceptionally(why));
+        }
+    }
+
+    private final class Single<T> extends Waiting<T> {
+        private final Function<RedisAsyncCommands<byte[], byte[]>, RedisFuture<T>> command;
+
+        Single(Function<RedisAsyncCommands<byte[], byte[]>, RedisFuture<T>> command) {
+            this.command = command;
+        }
+
+        @Override
+        boolean goesWith(Waiting<?> next) {
+            return false;
+        }
+
+        @Override
+        Request<T> request(List<Waiting<?>> joined) {
+            return new Request<>(command, answer::complete, answer::completeExceptionally);
+        }
+    }
+
+    private final class Part<P, T> extends Waiting<T> {
+        private final P part;
+        private final Joint<P, T> joint;
+
+        Part(P part, Joint<P, T> joint) {
+            this.part = part;
+            this.joint = joint;
+        }
+
+        @Override
+        boolean goesWith(Waiting<?> next) {
+            return next instanceof Part<?, ?> other && other.joint == joint;
+        }
+
+        @Override
+        @SuppressWarnings("unchecked") // goesWith() let in none of another joint
+        Request<List<T>> request(List<Waiting<?>> joined) {
+            List<Part<P, T>> parts = new ArrayList<>(joined.size());
+            List<P> given = new ArrayList<>(joined.size());
+            for (Waiting<?> one : joined) {
+                parts.add((Part<P, T>) one);
+                given.add(((Part<P, T>) one).part);
+            }
+            return new Request<>(
+                    commands -> joint.command(commands, given),
+                    answers -> {
+                        if (answers.size() != parts.size()) {
+                            var wrong = new RowCacheException(
+                                    "Redis at " + server + " answered " + answers.size() + " of " + parts.size()
+                                            + " rows",
+                                    null);
+                            parts.forEach(one -> one.answer.completeExceptionally(wrong));
+                            return;
+                        }
+                        for (int i = 0; i < parts.size(); i++) {
+                            parts.get(i).answer.complete(answers.get(i));
+                        }
+                    },
+                    failure -> parts.forEach(one -> one.answer.completeExceptionally(failure)));
+        }
+    }
+
+    /** One command on its way. Sent once; one of its two ends is called exactly once, whatever comes later. */
     private final class Request<T> {
         private final Function<RedisAsyncCommands<byte[], byte[]>, RedisFuture<T>> command;
-        private final CompletableFuture<T> answer = new CompletableFuture<>();
+        private final Consumer<T> done;
+        private final Consumer<RowCacheException> failed;
         private long sentNanos;
         private RedisFuture<T> reply;
 
-        Request(Function<RedisAsyncCommands<byte[], byte[]>, RedisFuture<T>> command) {
+        Request(
+                Function<RedisAsyncCommands<byte[], byte[]>, RedisFuture<T>> command,
+                Consumer<T> done,
+                Consumer<RowCacheException> failed) {
             this.command = command;
+            this.done = done;
+            this.failed = failed;
         }
 
         void write(RedisAsyncCommands<byte[], byte[]> commands, long now) {
@@ -388,35 +496,29 @@ final class RedisPipeline implements AutoCloseable {
             try {
                 reply = command.apply(commands);
             } catch (RuntimeException e) {
-                fail(translated(e));
+                finish(() -> failed.accept(translated(e)));
                 return;
             }
             unanswered.add(this);
             reply.whenComplete((value, failure) -> {
                 lastAnswerNanos = System.nanoTime();
-                finish(() -> complete(value, failure));
+                finish(() -> {
+                    if (failure != null) {
+                        failed.accept(translated(failure));
+                    } else {
+                        done.accept(value);
+                    }
+                });
             });
         }
+    }
 
-        void fail(RowCacheException why) {
-            finish(() -> answer.completeExceptionally(why));
-        }
-
-        private void complete(T value, Throwable failure) {
-            if (failure != null) {
-                answer.completeExceptionally(translated(failure));
-                return;
-            }
-            answer.complete(value);
-        }
-
-        private void finish(Runnable end) {
-            try {
-                answers.execute(end);
-            } catch (RejectedExecutionException e) {
-                // The context is stopping and its pool is gone; whoever waits must still hear of it.
-                end.run();
-            }
+    private void finish(Runnable end) {
+        try {
+            answers.execute(end);
+        } catch (RejectedExecutionException e) {
+            // The context is stopping and its pool is gone; whoever waits must still hear of it.
+            end.run();
         }
     }
 }

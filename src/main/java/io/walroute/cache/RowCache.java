@@ -1,10 +1,13 @@
 package io.walroute.cache;
 
 import io.lettuce.core.KeyScanCursor;
+import io.lettuce.core.RedisCommandExecutionException;
+import io.lettuce.core.RedisFuture;
 import io.lettuce.core.RedisNoScriptException;
 import io.lettuce.core.ScanArgs;
 import io.lettuce.core.ScanCursor;
 import io.lettuce.core.ScriptOutputType;
+import io.lettuce.core.api.async.RedisAsyncCommands;
 import io.walroute.change.ChangeEvent;
 import io.walroute.change.Lsn;
 import io.walroute.change.Operation;
@@ -35,6 +38,11 @@ final class RowCache {
     private static final byte[] TRUNCATIONS = bytes("_walroute:truncations");
     private static final byte[] INDEX = bytes("_walroute:index");
     private static final byte[] NONE = {};
+    private static final RedisPipeline.Joint<RowWrite, Long> WRITE_ALL = RowCache::applyAll;
+    // Not together with rows to write: once a script has deleted something, a Redis that is out of memory refuses it
+    // nothing.
+    private static final RedisPipeline.Joint<RowWrite, Long> REMOVE_ALL =
+            (commands, writes) -> applyAll(commands, writes);
     /** Keys looked at in one step of a sweep: about a millisecond of Redis' time. */
     private static final int SWEEP_STEP = 1_000;
 
@@ -250,6 +258,24 @@ final class RowCache {
         return text.getBytes(StandardCharsets.UTF_8);
     }
 
+    private static RedisFuture<List<Long>> applyAll(
+            RedisAsyncCommands<byte[], byte[]> commands, List<RowWrite> writes) {
+        byte[][] keys = new byte[3 + 2 * writes.size()][];
+        keys[0] = VERSIONS;
+        keys[1] = TRUNCATIONS;
+        keys[2] = INDEX;
+        byte[][] values = new byte[6 * writes.size()][];
+        for (int i = 0; i < writes.size(); i++) {
+            keys[3 + 2 * i] = writes.get(i).entry;
+            keys[4 + 2 * i] = writes.get(i).former;
+            System.arraycopy(writes.get(i).values, 0, values, 6 * i, 6);
+        }
+        return commands.evalsha(Script.APPLY.sha(), ScriptOutputType.MULTI, keys, values);
+    }
+
+    /** One row's part of apply.lua. */
+    private record RowWrite(byte[] entry, byte[] former, byte[][] values) {}
+
     /** One change of one row with what its scripts need. */
     private final class RowChange {
         private final ChangeEvent event;
@@ -293,7 +319,27 @@ final class RowCache {
         }
 
         private CompletableFuture<Long> apply(byte[] row, byte[] sourceVersion) {
-            return run(Script.APPLY, ScriptOutputType.INTEGER, keys, version, table, row, ttl, expires, sourceVersion);
+            var write = new RowWrite(keys[3], keys.length > 4 ? keys[4] : keys[3], new byte[][] {
+                version, table, row, ttl, expires, sourceVersion
+            });
+            return redis.sendJoined(write, row.length == 0 ? REMOVE_ALL : WRITE_ALL)
+                    .handle((answer, failure) -> {
+                        if (failure == null) {
+                            return CompletableFuture.completedFuture(answer);
+                        }
+                        // It may not be this row that Redis refused; rows before it were written, which does no harm
+                        // again.
+                        return failure.getCause() instanceof RedisCommandExecutionException
+                                ? RowCache.this
+                                        .<List<Long>>run(
+                                                Script.APPLY,
+                                                ScriptOutputType.MULTI,
+                                                keys(write.entry, write.former),
+                                                write.values)
+                                        .thenApply(answers -> answers.get(0))
+                                : CompletableFuture.<Long>failedFuture(failure);
+                    })
+                    .thenCompose(answer -> answer);
         }
 
         private Outcome outcome(long answer) {

@@ -43,9 +43,9 @@ public final class ChangeEvent {
         table = Objects.requireNonNull(b.table, "table");
         timestamp = Objects.requireNonNull(b.timestamp, "timestamp");
         version = Objects.requireNonNull(b.version, "version");
-        key = b.key == null ? null : Collections.unmodifiableMap(b.key);
-        oldRow = b.oldRow == null ? null : Collections.unmodifiableMap(b.oldRow);
-        newRow = b.newRow == null ? null : Collections.unmodifiableMap(b.newRow);
+        key = unmodifiable(b.key);
+        oldRow = unmodifiable(b.oldRow);
+        newRow = unmodifiable(b.newRow);
         changedColumns = b.changedColumns == null ? null : List.copyOf(b.changedColumns);
         unavailableColumns = List.copyOf(b.unavailableColumns);
         redactedColumns = List.copyOf(b.redactedColumns);
@@ -53,6 +53,10 @@ public final class ChangeEvent {
         snapshot = b.snapshot;
         replayed = b.replayed;
         id = b.id != null ? b.id : id(b);
+    }
+
+    private static Map<String, Object> unmodifiable(Map<String, Object> columns) {
+        return columns == null || columns instanceof RowMap ? columns : Collections.unmodifiableMap(columns);
     }
 
     private String id(Builder b) {

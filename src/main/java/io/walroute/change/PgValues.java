@@ -6,12 +6,6 @@ import java.util.HexFormat;
 
 /** The conversions behind {@link PgType}: which type takes which, and the short ones. */
 public final class PgValues {
-    /**
-     * What stands before base64 in a bytea's text: bytes that were decoded once already need no way back through hex. No
-     * server prints it, neither with {@code bytea_output=hex} nor with {@code escape}.
-     */
-    public static final String BASE64 = "\\b";
-
     private PgValues() {}
 
     /** For a single value; a column's values go through one {@link PgType}. */
@@ -61,9 +55,6 @@ public final class PgValues {
     }
 
     private static String base64(String text) {
-        if (text.startsWith(BASE64)) {
-            return text.substring(BASE64.length());
-        }
         byte[] bytes = text.startsWith("\\x") ? HexFormat.of().parseHex(text, 2, text.length()) : unescape(text);
         return Base64.getEncoder().encodeToString(bytes);
     }

@@ -6,12 +6,14 @@ import io.walroute.change.Epochs;
 import io.walroute.change.Lsn;
 import io.walroute.change.Operation;
 import io.walroute.change.PgType;
+import io.walroute.change.RowMap;
 import io.walroute.change.Version;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.sql.SQLException;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
@@ -21,6 +23,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.apache.camel.Exchange;
 import org.apache.camel.component.debezium.DebeziumConstants;
 import org.apache.kafka.connect.data.Field;
@@ -259,7 +262,7 @@ final class DebeziumReader {
         var value = (Struct) record.value();
         message.setHeader(DebeziumConstants.HEADER_IDENTIFIER, record.topic());
         message.setHeader(DebeziumConstants.HEADER_KEY, record.key());
-        message.setHeader(DebeziumConstants.HEADER_SOURCE_METADATA, toMap(value.getStruct("source")));
+        message.setHeader(DebeziumConstants.HEADER_SOURCE_METADATA, new StructMap(value.getStruct("source")));
         // A changed key comes as two records, of which this is the second, an insert.
         message.setHeader(
                 DebeziumConstants.HEADER_OPERATION,
@@ -276,14 +279,6 @@ final class DebeziumReader {
         message.setHeader(ChangeHeaders.LSN, event.lsn().toString());
         message.setHeader(ChangeHeaders.XID, event.xid());
         return exchange;
-    }
-
-    private static Map<String, Object> toMap(Struct struct) {
-        Map<String, Object> map = new HashMap<>();
-        for (Field field : struct.schema().fields()) {
-            map.put(field.name(), struct.get(field));
-        }
-        return map;
     }
 
     /** Null for an excluded table; the position is counted all the same. */
@@ -315,23 +310,34 @@ final class DebeziumReader {
         return Instant.ofEpochSecond(Math.floorDiv(micros, 1_000_000L), Math.floorMod(micros, 1_000_000L) * 1_000L);
     }
 
-    private Map<String, Object> key(Plan plan, SourceRecord record, Map<String, Object> row) {
-        List<String> columns = plan.keyColumns(record);
-        if (columns.isEmpty()) {
+    private static Map<String, Object> key(Plan plan, SourceRecord record, Map<String, Object> row) {
+        RowMap.Columns columns = plan.keyColumns(record);
+        if (columns == null) {
             return null;
         }
-        Map<String, Object> key = new LinkedHashMap<>();
-        for (String column : columns) {
-            if (!row.containsKey(column)) {
+        Object[] values = new Object[columns.size()];
+        for (int i = 0; i < values.length; i++) {
+            Object value = row.get(columns.name(i));
+            if (value == null && !row.containsKey(columns.name(i))) {
                 return null; // an old row by another identity than the primary key doesn't tell it
             }
-            key.put(column, row.get(column));
+            values[i] = value;
         }
-        return key;
+        return new RowMap(columns, values);
     }
 
     private static List<String> changed(Row old, Row row) {
         List<String> changed = new ArrayList<>();
+        if (old.columns instanceof RowMap before
+                && row.columns instanceof RowMap after
+                && before.columns() == after.columns()) {
+            for (int i = 0; i < after.size(); i++) {
+                if (!Objects.equals(before.value(i), after.value(i))) {
+                    changed.add(after.columns().name(i));
+                }
+            }
+            return changed;
+        }
         for (var column : row.columns.entrySet()) {
             Object before = old.columns.get(column.getKey());
             if (!Objects.equals(before, column.getValue())) {
@@ -347,24 +353,30 @@ final class DebeziumReader {
     }
 
     private static Row row(Plan plan, Struct struct) {
-        Map<String, Object> columns = new LinkedHashMap<>(plan.fields.length * 4 / 3 + 1);
+        Object[] values = new Object[plan.fields.length];
         List<String> unavailable = List.of();
         long bytes = 0;
-        for (int i = 0; i < plan.fields.length; i++) {
+        for (int i = 0; i < values.length; i++) {
             Field field = plan.fields[i];
             // Never get(): it turns NULL into the column's default.
             String text = (String) struct.getWithoutDefault(field.name());
             if (text == null) {
-                columns.put(field.name(), null);
-            } else if (text.equals(TextConverter.ABSENT)) {
+                continue;
+            }
+            if (text.equals(TextConverter.ABSENT)) {
                 if (unavailable.isEmpty()) {
                     unavailable = new ArrayList<>();
                 }
                 unavailable.add(field.name());
             } else {
                 bytes += text.length();
-                columns.put(field.name(), plan.types[i].convert(text));
+                values[i] = plan.types[i].convert(text);
             }
+        }
+        Map<String, Object> columns = new RowMap(plan.columns, values);
+        if (!unavailable.isEmpty()) {
+            columns = new LinkedHashMap<>(columns);
+            columns.keySet().removeAll(unavailable);
         }
         return new Row(plan, columns, unavailable, bytes);
     }
@@ -388,8 +400,12 @@ final class DebeziumReader {
     private static final class Plan {
         private final Field[] fields;
         private final PgType[] types;
+        private final RowMap.Columns columns;
         private final Optional<TableCatalog.Table> table;
-        private final boolean keyIsPresent;
+        /** Null if the catalog doesn't tell it. */
+        private final RowMap.Columns primaryKey;
+
+        private RowMap.Columns enginesKey;
 
         Plan(Schema schema, Optional<TableCatalog.Table> table) {
             fields = schema.fields().toArray(Field[]::new);
@@ -403,21 +419,25 @@ final class DebeziumReader {
                 types[i] = PgType.of(name.substring(TYPE_PREFIX.length()));
             }
             this.table = table;
-            keyIsPresent = table.isPresent()
+            columns = new RowMap.Columns(Arrays.stream(fields).map(Field::name).toList());
+            boolean keyIsPresent = table.isPresent()
                     && table.get().primaryKey().stream().allMatch(column -> schema.field(column) != null);
+            primaryKey = keyIsPresent ? new RowMap.Columns(table.get().primaryKey()) : null;
         }
 
         /**
          * The primary key in key order. If the key was renamed or the table dropped since, the catalog can't tell: then the
-         * engine's own key is taken.
+         * engine's own key is taken. Null if there is none.
          */
-        List<String> keyColumns(SourceRecord record) {
-            if (keyIsPresent) {
-                return table.get().primaryKey();
+        RowMap.Columns keyColumns(SourceRecord record) {
+            if (primaryKey != null) {
+                return primaryKey.size() == 0 ? null : primaryKey;
             }
-            return record.keySchema() == null
-                    ? List.of()
-                    : record.keySchema().fields().stream().map(Field::name).toList();
+            if (enginesKey == null && record.keySchema() != null) {
+                enginesKey = new RowMap.Columns(
+                        record.keySchema().fields().stream().map(Field::name).toList());
+            }
+            return record.keySchema() == null ? null : enginesKey;
         }
 
         /**
@@ -438,10 +458,16 @@ final class DebeziumReader {
             return table.get().full() || identity.containsAll(old.keySet());
         }
 
+        private static List<String> names(RowMap.Columns key) {
+            return key == null
+                    ? List.of()
+                    : IntStream.range(0, key.size()).mapToObj(key::name).toList();
+        }
+
         Map<String, Object> identityOnly(Map<String, Object> old, SourceRecord record) {
             List<String> identity = table.map(TableCatalog.Table::identity)
                     .filter(c -> !c.isEmpty())
-                    .orElseGet(() -> keyColumns(record));
+                    .orElseGet(() -> names(keyColumns(record)));
             Map<String, Object> only = new LinkedHashMap<>();
             for (var column : old.entrySet()) {
                 if (identity.contains(column.getKey())) {

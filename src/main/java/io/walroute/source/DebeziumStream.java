@@ -1,5 +1,6 @@
 package io.walroute.source;
 
+import io.debezium.connector.postgresql.connection.ReplicationMessageColumnValueResolver;
 import io.debezium.embedded.Connect;
 import io.debezium.engine.ChangeEvent;
 import io.debezium.engine.DebeziumEngine;
@@ -9,6 +10,7 @@ import java.io.IOException;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Properties;
 import java.util.concurrent.CountDownLatch;
@@ -35,6 +37,7 @@ final class DebeziumStream implements ChangeStream {
 
     @Override
     public void start(Handler handler) {
+        checkClassPath();
         engine = DebeziumEngine.create(Connect.class)
                 .using(settings)
                 // In code: as a property this policy fails to build. It costs nothing, since the store is in memory.
@@ -45,6 +48,18 @@ final class DebeziumStream implements ChangeStream {
         Thread thread = new Thread(engine, "wal-" + settings.getProperty("name"));
         thread.setDaemon(true);
         thread.start();
+    }
+
+    /** With Debezium's own class in its place, values would be altered in silence. */
+    private static void checkClassPath() {
+        Object ours = DebeziumStream.class.getProtectionDomain().getCodeSource();
+        Object loaded = ReplicationMessageColumnValueResolver.class
+                .getProtectionDomain()
+                .getCodeSource();
+        if (!Objects.equals(ours, loaded)) {
+            throw new IllegalStateException("A class of walroute's that stands in for one of Debezium's comes from "
+                    + loaded + ". Put walroute.jar first on the class path");
+        }
     }
 
     private void ended(Handler handler, String message, Throwable error) {

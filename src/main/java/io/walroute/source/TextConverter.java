@@ -1,5 +1,7 @@
 package io.walroute.source;
 
+import io.debezium.connector.postgresql.UnchangedToastedReplicationMessageColumn;
+import io.debezium.connector.postgresql.connection.ReplicationMessageColumnValueResolver;
 import io.debezium.spi.converter.CustomConverter;
 import io.debezium.spi.converter.RelationalColumn;
 import io.walroute.change.PgType;
@@ -15,8 +17,8 @@ import org.apache.kafka.connect.data.SchemaBuilder;
  * {@code include.unknown.datatypes=true}, {@code driver.options=}{@link #DRIVER_OPTIONS} and a JVM in UTC, whose zone the
  * driver imposes on the session: arrays and ranges of timestamps come as the server prints them.
  *
- * <p>What no converter can mend, since Debezium has parsed the text before: an interval {@code infinity} (PostgreSQL 17)
- * arrives as zero; an interval of 2^31 hours or more, and a timetz whose offset has seconds, end the engine.
+ * <p>Debezium would parse most texts before a converter sees them; {@link ReplicationMessageColumnValueResolver}, which stands
+ * in place of its class, leaves them as they are.
  */
 public final class TextConverter implements CustomConverter<SchemaBuilder, RelationalColumn> {
     /** What a schema's name begins with; the rest is the type's name in pg_type. */
@@ -24,9 +26,8 @@ public final class TextConverter implements CustomConverter<SchemaBuilder, Relat
     /** In place of an unchanged TOASTed value, which the WAL left out. PostgreSQL's texts never have a NUL character. */
     public static final String ABSENT = "\u0000absent";
     /**
-     * The driver's {@code options}, for roles and databases with settings of their own: {@code bytea_output=escape} makes
-     * Debezium read wrong bytes in silence, fewer {@code extra_float_digits} round, another {@code IntervalStyle} changes
-     * intervals inside arrays, a decimal comma in {@code lc_monetary} ends the engine. Money is printed as lc_monetary=C
+     * The driver's {@code options}, for roles and databases with settings of their own: fewer
+     * {@code extra_float_digits} round, another {@code IntervalStyle} prints intervals that can't be read back. Money is printed as lc_monetary=C
      * prints it, then: with a dollar sign and two decimals, where the database's currency has none, too. DateStyle and
      * TimeZone are not here, for the driver sets both itself, after these.
      */
@@ -38,11 +39,16 @@ public final class TextConverter implements CustomConverter<SchemaBuilder, Relat
 
     @Override
     public void converterFor(RelationalColumn column, ConverterRegistration<SchemaBuilder> registration) {
-        String type = column.typeName();
-        int rootType = column.nativeType();
         // No default is declared: Struct.get would put it in NULL's place.
         registration.register(
-                SchemaBuilder.string().optional().name(SCHEMA_PREFIX + type),
-                value -> PgText.of(type, rootType, value));
+                SchemaBuilder.string().optional().name(SCHEMA_PREFIX + column.typeName()), TextConverter::text);
+    }
+
+    private static Object text(Object value) {
+        if (value == null || value instanceof String) {
+            return value;
+        }
+        // Anything else is a column's default, which is in no row and which nobody reads.
+        return UnchangedToastedReplicationMessageColumn.isUnchangedToastedValue(value) ? ABSENT : value.toString();
     }
 }

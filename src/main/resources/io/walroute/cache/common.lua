@@ -1,6 +1,6 @@
 -- Stands before every other script of this folder.
 -- KEYS: 1 versions of rows that are gone or may expire, by entry key; 2 truncations, by table; 3 index of both, for
--- purge.lua; 4 the entry; 5 the entry's former key, if the primary key changed.
+-- purge.lua; 4 the entry; 5 the entry's former key, if the primary key changed. apply.lua has several rows.
 -- ARGV: 1 the change's version; 2 the table, as it begins its entries' keys; 3... as each script says.
 -- Versions are compared as text: fixed-width lower-case hexadecimal, so the locale has no say.
 local versions, truncations, index = KEYS[1], KEYS[2], KEYS[3]

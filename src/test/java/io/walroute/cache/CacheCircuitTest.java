@@ -107,7 +107,7 @@ class CacheCircuitTest {
     void is_closed_without_any_change_once_the_server_takes_them_again() {
         open();
         int attempts = redis.scripts();
-        redis.toScript = call -> ":1\r\n";
+        redis.toScript = FakeRedis::written;
         await().until(() -> meter("open") == 0);
         assertThat(redis.scripts()).isEqualTo(attempts);
         assertThat(component.problem()).isEmpty();
@@ -116,7 +116,7 @@ class CacheCircuitTest {
     @Test
     void closes_when_the_server_takes_changes_again() {
         open();
-        redis.toScript = call -> ":1\r\n";
+        redis.toScript = FakeRedis::written;
         await().pollInterval(Duration.ofMillis(20)).until(() -> send() == null && send() == null && send() == null);
         assertThat(meter("open")).isZero();
         assertThat(component.problem()).isEmpty();
@@ -128,7 +128,7 @@ class CacheCircuitTest {
 
     @Test
     void keys_of_another_type_never_open_it() {
-        redis.toScript = call -> call.contains("items:2") ? ":1\r\n" : WRONG_TYPE;
+        redis.toScript = call -> call.contains("items:2") ? FakeRedis.written(call) : WRONG_TYPE;
         for (int i = 0; i < 50; i++) {
             assertThat(send())
                     .isNotInstanceOf(RowCacheUnavailableException.class)

@@ -25,7 +25,7 @@ final class FakeRedis implements AutoCloseable {
     private final AtomicInteger trials = new AtomicInteger();
 
     /** The reply to a script's call, as it goes over the wire; null: none, and the connection ends. */
-    volatile Function<List<String>, String> toScript = call -> ":1\r\n";
+    volatile Function<List<String>, String> toScript = FakeRedis::written;
 
     FakeRedis() {
         try {
@@ -100,6 +100,17 @@ final class FakeRedis implements AutoCloseable {
                 return;
             }
         }
+    }
+
+    /** What a script answers that makes its changes; {@link Script#APPLY} does so for each row. */
+    static String written(List<String> call) {
+        int rows = rows(call);
+        return rows == 0 ? ":1\r\n" : "*" + rows + "\r\n" + ":1\r\n".repeat(rows);
+    }
+
+    /** 0 if it isn't {@link Script#APPLY}. */
+    static int rows(List<String> call) {
+        return call.get(1).equals(Script.APPLY.sha()) ? (Integer.parseInt(call.get(2)) - 3) / 2 : 0;
     }
 
     private String reply(List<String> command) {

@@ -93,6 +93,9 @@ class TextConverterTest {
             new Sample("interval", "'-4:05:06.7'", "\"PT-4H-5M-6.7S\""),
             new Sample("interval", "'100000000 hours'", "\"PT100000000H\""),
             new Sample("interval", "'0'", "\"PT0S\""),
+            new Sample("interval", "'2147483647 hours'::interval + '10 hours'", "\"PT2147483657H\""),
+            new Sample("interval", "'infinity'", "\"infinity\""),
+            new Sample("timetz", "'12:00:00+01:02:03'", "\"10:57:57+00\""),
             new Sample("interval[]", "array['1 day 02:00'::interval, '-1 mon']", "[\"P1DT2H\",\"P-1M\"]"),
             new Sample("json", "'{\"b\" :  1, \"b\": 2}'", "{\"b\" :  1, \"b\": 2}"),
             new Sample(
@@ -214,14 +217,12 @@ class TextConverterTest {
         String role = "plain_" + database.name();
         database.execute(
                 "CREATE ROLE " + role + " SUPERUSER REPLICATION LOGIN PASSWORD 'postgres'",
-                "ALTER ROLE " + role + " SET bytea_output = 'escape'",
                 "ALTER ROLE " + role + " SET extra_float_digits = -5",
                 "ALTER ROLE " + role + " SET IntervalStyle = 'sql_standard'");
-        String table = "CREATE TABLE t (id int PRIMARY KEY, b bytea, f float8[], i interval[])";
+        String table = "CREATE TABLE t (id int PRIMARY KEY, f float8[], i interval[])";
         try (var stream = new Stream(database, role, "", table)) {
-            database.execute("INSERT INTO t VALUES (1, '\\x00ff10', '{0.1234567890123456}', '{1 day}')");
+            database.execute("INSERT INTO t VALUES (1, '{0.1234567890123456}', '{1 day}')");
             Struct row = stream.rows(1).get(0);
-            assertThat(value(row, "b")).isNotEqualTo("AP8Q");
             assertThat(value(row, "f")).isNotEqualTo(List.of(0.1234567890123456));
             assertThatThrownBy(() -> value(row, "i")).hasMessageContaining("IntervalStyle must be postgres");
         }
