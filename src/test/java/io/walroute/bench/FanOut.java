@@ -15,6 +15,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
@@ -34,6 +36,8 @@ import org.apache.camel.impl.DefaultCamelContext;
 public final class FanOut {
     private static final String TOPIC = "listings.price_changed";
     private static final int LANE = 2_000;
+    private static final ExecutorService LANE_THREAD =
+            Executors.newSingleThreadExecutor(task -> new Thread(task, "lane"));
 
     private FanOut() {}
 
@@ -91,7 +95,8 @@ public final class FanOut {
                 events.add(SampleChanges.listing((long) round * changes + i, 20_000));
             }
             ThreadCosts costs = ThreadCosts.start();
-            feed(producer, events);
+            // On a thread that counts: what the route's own thread does is a part of what a frame costs.
+            LANE_THREAD.submit(() -> feed(producer, events)).get();
             frames += (long) changes * clients;
             while (told != null && Long.parseLong(told.readLine()) < frames) {
                 // It tells what it has got several times a second.
@@ -103,15 +108,15 @@ public final class FanOut {
         }
     }
 
-    private static void feed(AsyncProducer producer, List<ChangeEvent> events) throws InterruptedException {
+    private static void feed(AsyncProducer producer, List<ChangeEvent> events) {
         var room = new Semaphore(LANE);
         for (ChangeEvent event : events) {
-            room.acquire();
+            room.acquireUninterruptibly();
             Exchange exchange = producer.getEndpoint().createExchange();
             exchange.getMessage().setBody(event);
             producer.process(exchange, sync -> room.release());
         }
-        room.acquire(LANE);
+        room.acquireUninterruptibly(LANE);
     }
 
     private static long heap() {
