@@ -14,6 +14,9 @@ import java.util.List;
 record Delivery(List<ChangeEvent> events, Shape shape, List<Promise<Void>> waiting) {
     /** The same for each attempt. */
     String webhookId() {
+        if (events.size() == 1 && shape.body() == BodyKind.CHANGES) {
+            return HookBody.webhookId(events.get(0).id());
+        }
         List<String> ids = events.stream().map(ChangeEvent::id).toList();
         return shape.body() == BodyKind.INVALIDATIONS ? HookBody.invalidationsId(ids) : HookBody.webhookId(ids);
     }

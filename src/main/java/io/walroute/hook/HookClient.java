@@ -5,11 +5,11 @@ import io.github.resilience4j.circuitbreaker.CircuitBreakerConfig;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.vertx.core.Context;
 import io.vertx.core.Future;
-import io.vertx.core.MultiMap;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import io.vertx.core.WorkerExecutor;
 import io.vertx.core.http.HttpClientOptions;
+import io.vertx.core.http.HttpHeaders;
 import io.walroute.change.ChangeEvent;
 import java.time.Duration;
 import java.time.Instant;
@@ -17,8 +17,11 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -31,6 +34,13 @@ import org.slf4j.LoggerFactory;
  */
 final class HookClient {
     private static final Logger LOG = LoggerFactory.getLogger(HookClient.class);
+    // Encoded once, not with each request.
+    private static final CharSequence ID = HttpHeaders.createOptimized(WebhookSignature.ID);
+    private static final CharSequence TIMESTAMP = HttpHeaders.createOptimized(WebhookSignature.TIMESTAMP);
+    private static final CharSequence SIGNATURE = HttpHeaders.createOptimized(WebhookSignature.SIGNATURE);
+    private static final CharSequence AGENT = HttpHeaders.createOptimized("walroute");
+    private static final CharSequence JSON = HttpHeaders.createOptimized("application/json");
+
     private static final int GONE = 410;
     private static final int TOO_MANY_REQUESTS = 429;
 
@@ -38,16 +48,20 @@ final class HookClient {
     private final Context eventLoop;
     private final HookSettings settings;
     private final HookTransport transport;
+    private final Signer signer;
     private final Failures failures;
     private final HookMeters meters;
     private final CircuitBreaker circuit;
     private final Gate<Delivery> gate;
     private final Promise<Void> whenClosed = Promise.promise();
 
+    private final Queue<Offer> offers = new ConcurrentLinkedQueue<>();
+    private final AtomicBoolean takingOffers = new AtomicBoolean();
     private final Map<Shape, Batch> batches = new HashMap<>();
     private boolean wakeScheduled;
     private boolean closed;
     private long openUntilNanos;
+    private CircuitBreaker.State circuitState = CircuitBreaker.State.CLOSED;
     private volatile String lastFailure = "";
     private volatile String disabled;
     private volatile Instant pausedUntil = Instant.EPOCH;
@@ -63,6 +77,7 @@ final class HookClient {
         this.settings = settings;
         eventLoop = vertx.getOrCreateContext();
         transport = new HookTransport(vertx, settings, resolver, workers, options);
+        signer = new Signer(settings.secrets());
         failures = new Failures(settings);
         meters = new HookMeters(registry, settings.name());
         circuit = newCircuit();
@@ -82,24 +97,33 @@ final class HookClient {
                 // A receiver that refuses one change is there, and may take the next.
                 .recordException(e -> !(e instanceof HookException hook && hook.isRefusal()))
                 .build();
-        var breaker = CircuitBreaker.of("hook:" + settings.name(), config);
-        breaker.getEventPublisher().onStateTransition(event -> {
-            meters.circuitTurned(event.getStateTransition().getToState());
-            switch (event.getStateTransition().getToState()) {
-                case OPEN -> {
-                    meters.opened();
-                    openUntilNanos = System.nanoTime() + settings.circuitWait().toNanos();
-                    LOG.warn(
-                            "hook:{} circuit open: changes are parked, next try in {} s. Last failure: {}",
-                            settings.name(),
-                            settings.circuitWait().toSeconds(),
-                            lastFailure);
-                }
-                case CLOSED -> LOG.info("hook:{} circuit closed: the receiver answers again", settings.name());
-                default -> {}
+        return CircuitBreaker.of("hook:" + settings.name(), config);
+    }
+
+    /**
+     * To be called after whatever may turn the circuit. Its own events would tell, too, but whoever listens to one kind of them gets one
+     * made of every answer.
+     */
+    private void lookAtCircuit() {
+        CircuitBreaker.State now = circuit.getState();
+        if (now == circuitState) {
+            return;
+        }
+        circuitState = now;
+        meters.circuitTurned(now);
+        switch (now) {
+            case OPEN -> {
+                meters.opened();
+                openUntilNanos = System.nanoTime() + settings.circuitWait().toNanos();
+                LOG.warn(
+                        "hook:{} circuit open: changes are parked, next try in {} s. Last failure: {}",
+                        settings.name(),
+                        settings.circuitWait().toSeconds(),
+                        lastFailure);
             }
-        });
-        return breaker;
+            case CLOSED -> LOG.info("hook:{} circuit closed: the receiver answers again", settings.name());
+            default -> {}
+        }
     }
 
     /**
@@ -112,16 +136,33 @@ final class HookClient {
         if (shape.body() == BodyKind.CHANGES) {
             event.toJson();
         }
-        eventLoop.runOnContext(now -> {
+        offers.add(new Offer(event, shape, alone, promise));
+        takeOffersSoon();
+        return promise.future();
+    }
+
+    private record Offer(ChangeEvent event, Shape shape, boolean alone, Promise<Void> promise) {}
+
+    /** One task for all that come until it runs. From any thread. */
+    private void takeOffersSoon() {
+        if (!takingOffers.getAndSet(true)) {
+            eventLoop.runOnContext(now -> takeOffers());
+        }
+    }
+
+    private void takeOffers() {
+        // Cleared before looking: what is offered after the last look schedules again.
+        takingOffers.set(false);
+        for (Offer offer = offers.poll(); offer != null; offer = offers.poll()) {
             try {
-                accept(event, shape, alone, promise);
+                accept(offer);
             } catch (RuntimeException | Error e) {
                 // Whatever it is: an exchange that never ends would hold its key, and at last the slot, for ever.
-                promise.tryFail(failures.of(e));
+                offer.promise().tryFail(failures.of(e));
+                takeOffersSoon();
                 throw e;
             }
-        });
-        return promise.future();
+        }
     }
 
     /** Why the receiver's address will be refused; empty if it won't or if its name can't be resolved now. */
@@ -159,6 +200,7 @@ final class HookClient {
             openUntilNanos = System.nanoTime();
             if (circuit.getState() != CircuitBreaker.State.CLOSED) {
                 circuit.transitionToClosedState();
+                lookAtCircuit();
             }
             LOG.info("hook:{} was resumed by an operator", settings.name());
         });
@@ -180,11 +222,11 @@ final class HookClient {
         return whenClosed.future();
     }
 
-    private void accept(ChangeEvent event, Shape shape, boolean alone, Promise<Void> promise) {
-        if (shape.isBatched() && !alone) {
-            collect(event, shape, promise);
+    private void accept(Offer offer) {
+        if (offer.shape().isBatched() && !offer.alone()) {
+            collect(offer.event(), offer.shape(), offer.promise());
         } else {
-            enqueue(new Delivery(List.of(event), shape, List.of(promise)));
+            enqueue(new Delivery(List.of(offer.event()), offer.shape(), List.of(offer.promise())));
         }
     }
 
@@ -265,6 +307,7 @@ final class HookClient {
             } else if (answered.result().delivered()) {
                 meters.attempted("delivered", took);
                 circuit.onSuccess(took.toNanos(), TimeUnit.NANOSECONDS);
+                lookAtCircuit();
                 delivery.delivered();
             } else {
                 HookException failure =
@@ -285,6 +328,7 @@ final class HookClient {
         }
         lastFailure = failure.getProblem();
         circuit.onError(took.toNanos(), TimeUnit.NANOSECONDS, failure);
+        lookAtCircuit();
         delivery.fail(failure);
     }
 
@@ -335,10 +379,15 @@ final class HookClient {
     }
 
     private Optional<HookUnavailableException> noPermission() {
-        return circuit.tryAcquirePermission() ? Optional.empty() : Optional.of(circuitOpen());
+        boolean permitted = circuit.tryAcquirePermission();
+        lookAtCircuit();
+        return permitted ? Optional.empty() : Optional.of(circuitOpen());
     }
 
     private Optional<HookUnavailableException> longPause() {
+        if (pausedUntil.equals(Instant.EPOCH)) {
+            return Optional.empty();
+        }
         var left = Duration.between(Instant.now(), pausedUntil);
         if (left.isNegative() || left.isZero()) {
             return Optional.empty();
@@ -357,18 +406,19 @@ final class HookClient {
 
     private Future<Answer> post(Delivery delivery) {
         byte[] body = delivery.body();
-        return transport.post(headers(delivery.webhookId(), body), body);
-    }
-
-    private MultiMap headers(String webhookId, byte[] body) {
+        String webhookId = delivery.webhookId();
         long seconds = Instant.now().getEpochSecond();
-        MultiMap headers = MultiMap.caseInsensitiveMultiMap()
-                .set("User-Agent", "walroute")
-                .set("Content-Type", "application/json")
-                .set(WebhookSignature.ID, webhookId)
-                .set(WebhookSignature.TIMESTAMP, Long.toString(seconds))
-                .set(WebhookSignature.SIGNATURE, WebhookSignature.sign(settings.secrets(), webhookId, seconds, body));
-        settings.headers().forEach(headers::set);
-        return headers;
+        String timestamp = Long.toString(seconds);
+        String signature = signer.sign(webhookId, seconds, body);
+        return transport.post(
+                headers -> {
+                    headers.set(HttpHeaders.USER_AGENT, AGENT)
+                            .set(HttpHeaders.CONTENT_TYPE, JSON)
+                            .set(ID, webhookId)
+                            .set(TIMESTAMP, timestamp)
+                            .set(SIGNATURE, signature);
+                    settings.headers().forEach(headers::set);
+                },
+                body);
     }
 }

@@ -8,6 +8,7 @@ import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
 import io.vertx.core.WorkerExecutor;
 import io.vertx.core.http.HttpClientOptions;
+import io.walroute.change.Continuations;
 import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.List;
@@ -41,6 +42,7 @@ public class HookComponent extends DefaultComponent {
     private Vertx vertx;
     private WorkerExecutor lookups;
     private ExecutorService continuing;
+    private Continuations continuations;
     private MeterRegistry registry;
 
     /** Without receivers: each route that names one fails at its start. */
@@ -121,8 +123,8 @@ public class HookComponent extends DefaultComponent {
                 name, first -> new HookClient(vertx, receivers.get(name), registry, resolver, lookups, httpOptions));
     }
 
-    ExecutorService continuing() {
-        return continuing;
+    Continuations continuations() {
+        return continuations;
     }
 
     @Override
@@ -138,6 +140,7 @@ public class HookComponent extends DefaultComponent {
         }
         lookups = vertx.createSharedWorkerExecutor("walroute-hook-lookup", LOOKUP_THREADS);
         continuing = getCamelContext().getExecutorServiceManager().newFixedThreadPool(this, "hook", CONTINUING_THREADS);
+        continuations = new Continuations(continuing, CONTINUING_THREADS);
     }
 
     /** Before a stop: what isn't answered by now fails, and what is sent from now on isn't attempted. May be called always. */

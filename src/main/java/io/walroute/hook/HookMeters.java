@@ -6,6 +6,8 @@ import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
 import java.time.Duration;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.BooleanSupplier;
 
 /** The meters of one receiver. */
@@ -15,6 +17,7 @@ final class HookMeters {
     private final Timer attempt;
     private final Counter opened;
     private final Counter refused;
+    private final Map<String, Counter> attempts = new ConcurrentHashMap<>();
     private Gauge circuitGauge;
     private Gauge disabledGauge;
 
@@ -54,7 +57,9 @@ final class HookMeters {
     /** @param outcome delivered, 3xx, 4xx, 5xx, timeout, refused or connection */
     void attempted(String outcome, Duration took) {
         attempt.record(took);
-        registry.counter("walroute.hook.attempts", "endpoint", endpoint, "outcome", outcome)
+        attempts.computeIfAbsent(
+                        outcome,
+                        first -> registry.counter("walroute.hook.attempts", "endpoint", endpoint, "outcome", first))
                 .increment();
     }
 

@@ -4,8 +4,6 @@ import io.walroute.change.ChangeEvent;
 import io.walroute.change.ChangeProperties;
 import io.walroute.change.Redactions;
 import java.nio.charset.StandardCharsets;
-import java.util.concurrent.Executor;
-import java.util.concurrent.RejectedExecutionException;
 import org.apache.camel.AsyncCallback;
 import org.apache.camel.Exchange;
 import org.apache.camel.support.DefaultAsyncProducer;
@@ -58,17 +56,8 @@ class HookProducer extends DefaultAsyncProducer {
             if (sent.failed()) {
                 exchange.setException(sent.cause());
             }
-            goOn(() -> callback.done(false));
+            component.continuations().add(() -> callback.done(false));
         });
-    }
-
-    private void goOn(Runnable rest) {
-        Executor executor = component.continuing();
-        try {
-            executor.execute(rest);
-        } catch (RejectedExecutionException stopping) {
-            rest.run();
-        }
     }
 
     private ChangeEvent copy(Exchange exchange) {

@@ -1,5 +1,6 @@
 package io.walroute.hook;
 
+import io.netty.buffer.Unpooled;
 import io.vertx.core.Future;
 import io.vertx.core.MultiMap;
 import io.vertx.core.Promise;
@@ -21,6 +22,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
 
 /**
  * Makes single attempts against one receiver: over pooled connections, to an address that the guard has seen, within one
@@ -35,6 +37,7 @@ final class HookTransport {
     static final int MAX_ANSWER_BYTES = 64 * 1024;
     // Only the beginning is kept for the error's text.
     private static final int KEPT_ANSWER_BYTES = 4 * 1024;
+    private static final Buffer NOTHING = Buffer.buffer();
     private static final int IDLE_CONNECTION_SECONDS = 30;
 
     private final Vertx vertx;
@@ -43,6 +46,8 @@ final class HookTransport {
     private final HostLookup lookup;
     private final HttpClient client;
     private final String path;
+    private List<InetAddress> lastAsked;
+    private Future<List<SocketAddress>> lastPermitted;
 
     /** @param options what the caller wants of TLS; the rest is set here */
     HookTransport(
@@ -71,9 +76,14 @@ final class HookTransport {
         path = (rawPath == null || rawPath.isEmpty() ? "/" : rawPath) + (query == null ? "" : "?" + query);
     }
 
-    /** Fails with what Vert.x or the JDK gives, {@link TimeoutException} or {@link RefusedAddressException}. */
-    Future<Answer> post(MultiMap headers, byte[] body) {
-        var attempt = new Attempt(headers, Buffer.buffer(body));
+    /**
+     * Fails with what Vert.x or the JDK gives, {@link TimeoutException} or {@link RefusedAddressException}.
+     *
+     * @param headers puts the request's headers into the map; must not fail
+     * @param body belongs to the attempt
+     */
+    Future<Answer> post(Consumer<MultiMap> headers, byte[] body) {
+        var attempt = new Attempt(headers, Buffer.buffer(Unpooled.wrappedBuffer(body)));
         attempt.start();
         return attempt.promise.future();
     }
@@ -86,13 +96,22 @@ final class HookTransport {
                         : Optional.empty());
     }
 
-    private Future<List<InetAddress>> permitted(List<InetAddress> addresses) {
-        List<InetAddress> permitted = new ArrayList<>();
+    /** Which addresses the guard permits follows from them alone: the latest question is remembered with its answer. */
+    private Future<List<SocketAddress>> permitted(List<InetAddress> addresses) {
+        if (!addresses.equals(lastAsked)) {
+            lastPermitted = ask(addresses);
+            lastAsked = addresses;
+        }
+        return lastPermitted;
+    }
+
+    private Future<List<SocketAddress>> ask(List<InetAddress> addresses) {
+        List<SocketAddress> permitted = new ArrayList<>();
         String reason = "it has no address";
         for (InetAddress each : addresses) {
             Optional<String> refusal = guard.refusal(each, settings.encrypted());
             if (refusal.isEmpty()) {
-                permitted.add(each);
+                permitted.add(SocketAddress.inetSocketAddress(settings.port(), each.getHostAddress()));
             } else {
                 reason = refusal.get();
             }
@@ -115,16 +134,16 @@ final class HookTransport {
 
     private final class Attempt {
         private final Promise<Answer> promise = Promise.promise();
-        private final MultiMap headers;
+        private final Consumer<MultiMap> headers;
         private final Buffer body;
-        private final Buffer kept = Buffer.buffer();
+        private Buffer kept = NOTHING;
         private long timer;
         private HttpClientRequest request;
         private HttpClientResponse response;
         private int read;
         private boolean over;
 
-        private Attempt(MultiMap headers, Buffer body) {
+        private Attempt(Consumer<MultiMap> headers, Buffer body) {
             this.headers = headers;
             this.body = body;
         }
@@ -137,7 +156,7 @@ final class HookTransport {
                     .onFailure(this::fail);
         }
 
-        private void connect(List<InetAddress> addresses, int index) {
+        private void connect(List<SocketAddress> addresses, int index) {
             if (over) {
                 return;
             }
@@ -151,16 +170,15 @@ final class HookTransport {
         }
 
         /** Connects to the address that was checked; the name goes into Host, SNI and the certificate's check. */
-        private RequestOptions options(InetAddress address) {
+        private RequestOptions options(SocketAddress address) {
             return new RequestOptions()
                     .setMethod(HttpMethod.POST)
                     .setSsl(settings.encrypted())
-                    .setServer(SocketAddress.inetSocketAddress(settings.port(), address.getHostAddress()))
+                    .setServer(address)
                     .setHost(settings.url().getHost())
                     .setPort(settings.port())
                     .setURI(path)
-                    .setFollowRedirects(false)
-                    .setHeaders(headers);
+                    .setFollowRedirects(false);
         }
 
         private void send(HttpClientRequest connected) {
@@ -169,6 +187,7 @@ final class HookTransport {
                 request.reset();
                 return;
             }
+            headers.accept(request.headers());
             request.response().onSuccess(this::answered).onFailure(this::fail);
             request.send(body);
         }
@@ -185,6 +204,9 @@ final class HookTransport {
 
         private void read(Buffer chunk) {
             read += chunk.length();
+            if (kept == NOTHING) {
+                kept = Buffer.buffer();
+            }
             int room = KEPT_ANSWER_BYTES - kept.length();
             if (room > 0) {
                 kept.appendBuffer(chunk, 0, Math.min(room, chunk.length()));

@@ -72,7 +72,7 @@ final class Invalidations {
 
     private String toJson() {
         keys.keySet().removeIf(this::isOfWholeTable);
-        return "{\"type\":\"cache.invalidate\",\"timestamp\":\"" + HookBody.MICROSECONDS.format(latest)
+        return "{\"type\":\"cache.invalidate\",\"timestamp\":\"" + HookBody.microseconds(latest)
                 + "\",\"data\":{\"keys\":[" + String.join(",", keys.values()) + "],\"tables\":["
                 + String.join(",", tables.stream().map(Invalidations::quoted).toList()) + "]}}";
     }

@@ -37,7 +37,7 @@ public final class WebhookSignature {
      * @throws IllegalArgumentException if the secret is not of that form; the message doesn't show it
      */
     public static String sign(String secret, String id, long timestampSeconds, byte[] body) {
-        return VERSION_PREFIX + Base64.getEncoder().encodeToString(hmac(secret, id, timestampSeconds, body));
+        return written(mac(secret), head(id, timestampSeconds), body);
     }
 
     /** The header's value for a receiver that may know any of the secrets. */
@@ -90,7 +90,8 @@ public final class WebhookSignature {
         }
     }
 
-    private static byte[] hmac(String secret, String id, long timestampSeconds, byte[] body) {
+    /** @throws IllegalArgumentException if the secret is not {@code whsec_<base64>}; the message doesn't show it */
+    static Mac mac(String secret) {
         secretProblem(secret).ifPresent(problem -> {
             throw new IllegalArgumentException("a webhook secret " + problem);
         });
@@ -98,11 +99,21 @@ public final class WebhookSignature {
             var mac = Mac.getInstance("HmacSHA256");
             byte[] key = Base64.getDecoder().decode(secret.substring(SECRET_PREFIX.length()));
             mac.init(new SecretKeySpec(key, "HmacSHA256"));
-            mac.update((id + "." + timestampSeconds + ".").getBytes(StandardCharsets.UTF_8));
-            return mac.doFinal(body);
+            return mac;
         } catch (GeneralSecurityException e) {
             throw new IllegalStateException("every Java platform has HmacSHA256", e);
         }
+    }
+
+    /** What is signed before the body. */
+    static byte[] head(String id, long timestampSeconds) {
+        return (id + "." + timestampSeconds + ".").getBytes(StandardCharsets.UTF_8);
+    }
+
+    /** One signature as the header holds it. Leaves the Mac as it was. */
+    static String written(Mac mac, byte[] head, byte[] body) {
+        mac.update(head);
+        return VERSION_PREFIX + Base64.getEncoder().encodeToString(mac.doFinal(body));
     }
 
     private static String header(Map<String, String> headers, String name) {

@@ -18,16 +18,16 @@ final class Frame {
 
     private final long id;
     private final String topic;
-    private final String text;
+    private final Text text;
     private Columns columns;
-    private Map<Selection, String> selected;
+    private Map<Selection, Text> selected;
     private Map<List<Object>, Boolean> decisions;
 
     /** @param logged the JSON object that was logged, whose last member becomes the position; of a gap its reason */
     Frame(long id, String topic, String logged) {
         this.id = id;
         this.topic = topic;
-        text = isGap() ? logged : logged.substring(0, logged.length() - 1) + ",\"position\":\"" + id + "\"}";
+        text = new Text(isGap() ? logged : logged.substring(0, logged.length() - 1) + ",\"position\":\"" + id + "\"}");
     }
 
     boolean isGap() {
@@ -44,19 +44,19 @@ final class Frame {
     }
 
     String text() {
-        return text;
+        return text.toString();
     }
 
     /** @param keep how many selections' texts to keep */
-    String text(Selection selection, int keep) {
+    Text sent(Selection selection, int keep) {
         if (selection.isAll()) {
             return text;
         }
-        String found = selected == null ? null : selected.get(selection);
+        Text found = selected == null ? null : selected.get(selection);
         if (found != null) {
             return found;
         }
-        String made = make(selection);
+        Text made = new Text(make(selection));
         if (selected == null) {
             selected = new HashMap<>();
         }
@@ -68,7 +68,7 @@ final class Frame {
 
     private String make(Selection selection) {
         try {
-            return selection.of(text);
+            return selection.of(text.toString());
         } catch (IllegalArgumentException | ClassCastException notOurs) {
             // Someone wrote into the log by hand: that it isn't whole must not mean that all of it goes out.
             return ServerMessage.gap(topic, "the frame at position " + id + " can't be read");
@@ -94,7 +94,7 @@ final class Frame {
     Columns columns() {
         if (columns == null) {
             try {
-                columns = Columns.ofFrame(text);
+                columns = Columns.ofFrame(text.toString());
             } catch (IllegalArgumentException notOurs) {
                 // Someone wrote into the log by hand: no filter takes it, and what comes after it still goes out.
                 columns = Columns.NONE;

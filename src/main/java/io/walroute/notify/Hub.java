@@ -233,7 +233,7 @@ final class Hub {
     }
 
     private void send(Frame frame, Client client) {
-        if (client.outbox().offer(frame.text(client.wanted, Integer.MAX_VALUE))) {
+        if (client.outbox().offer(frame.sent(client.wanted, Integer.MAX_VALUE))) {
             meters.sent();
         } else if (Boolean.TRUE.equals(TopicPolicies.of(closeSlow, frame.topic()))) {
             meters.closedSlow();
@@ -328,7 +328,7 @@ final class Hub {
             }
             Selection wanted = client.due(frame);
             if (wanted != null && access.allows(client, frame, Frame.KEPT)) {
-                if (!client.outbox().offer(frame.text(wanted, Frame.KEPT))) {
+                if (!client.outbox().offer(frame.sent(wanted, Frame.KEPT))) {
                     return frame.id() - 1;
                 }
                 meters.sent();

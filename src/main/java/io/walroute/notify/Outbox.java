@@ -12,7 +12,7 @@ final class Outbox {
     private final int maxFrames;
     private final long maxBytes;
     private final Runnable onWork;
-    private final Queue<String> waiting = new ArrayDeque<>();
+    private final Queue<Text> waiting = new ArrayDeque<>();
     private long waitingBytes;
     private Runnable onRoom;
 
@@ -24,7 +24,7 @@ final class Outbox {
     }
 
     /** @return false, without having taken it, if that would be too much; an empty outbox takes a frame of any size */
-    boolean offer(String frame) {
+    boolean offer(Text frame) {
         synchronized (this) {
             boolean fits = waiting.size() < maxFrames && waitingBytes + frame.length() <= maxBytes;
             if (!fits && !waiting.isEmpty()) {
@@ -39,20 +39,20 @@ final class Outbox {
     /** Takes an answer in any case: who asks is only heard while {@link #hasRoom()}. */
     void put(String answer) {
         synchronized (this) {
-            add(answer);
+            add(new Text(answer));
         }
         onWork.run();
     }
 
-    private void add(String text) {
+    private void add(Text text) {
         waiting.add(text);
         waitingBytes += text.length();
     }
 
     /** @return null if nothing waits */
-    String poll() {
+    Text poll() {
         Runnable nowRoom = null;
-        String text;
+        Text text;
         synchronized (this) {
             text = waiting.poll();
             if (text != null) {

@@ -14,15 +14,9 @@ final class ServerMessage {
 
     /** An event frame as it is logged: without its position, which only the log can tell. */
     static String event(String topic, String eventJson, Map<?, ?> context) {
-        var text = new StringBuilder(eventJson.length() + 128)
-                .append("{\"type\":\"event\",\"topic\":")
-                .append(quoted(topic))
-                .append(",\"event\":")
-                .append(eventJson);
-        if (context != null && !context.isEmpty()) {
-            text.append(",\"context\":").append(ChangeJson.writeRow(plain(context)));
-        }
-        return text.append('}').toString();
+        String more = context == null || context.isEmpty() ? "" : ",\"context\":" + ChangeJson.writeRow(plain(context));
+        // Not by a builder: this copies the event once.
+        return "{\"type\":\"event\",\"topic\":" + quoted(topic) + ",\"event\":" + eventJson + more + "}";
     }
 
     /** A SQL lookup gives decimals and times too; as in an event, they go out as strings with every digit. */

@@ -1,5 +1,7 @@
 package io.walroute.notify;
 
+import io.netty.buffer.Unpooled;
+import io.netty.handler.flush.FlushConsolidationHandler;
 import io.vertx.core.AsyncResult;
 import io.vertx.core.Context;
 import io.vertx.core.Future;
@@ -8,7 +10,9 @@ import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.ServerWebSocket;
 import io.vertx.core.http.WebSocketFrame;
+import io.vertx.core.http.WebSocketFrameType;
 import io.vertx.core.http.impl.WebSocketInternal;
+import io.vertx.core.http.impl.ws.WebSocketFrameImpl;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -20,6 +24,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
  * socket takes it. Runs on its event loop, except where said.
  */
 final class WebSocketConnection {
+    private static final int MAX_UNFLUSHED = 64;
     private static final int MAX_MISTAKES = 20;
     private static final short GOING_AWAY = 1001;
     private static final short TOO_BIG = 1009;
@@ -95,6 +100,10 @@ final class WebSocketConnection {
         pinger = vertx.setPeriodic(settings.pingEvery().toMillis(), tick -> pingOrClose(settings.closeIdleAfter()));
         expireInTime();
         socket.closeHandler(closed -> closed());
+        if (socket instanceof WebSocketInternal internal) {
+            // One system call for all that is written in one go.
+            internal.channelHandlerContext().pipeline().addFirst(new FlushConsolidationHandler(MAX_UNFLUSHED, true));
+        }
     }
 
     private void closed() {
@@ -284,7 +293,7 @@ final class WebSocketConnection {
         // Cleared before looking: what is put in after the last look schedules again.
         writing.set(false);
         while (!cut && !socket.isClosed() && !socket.writeQueueFull()) {
-            String text = outbox.poll();
+            Text text = outbox.poll();
             if (text == null) {
                 if (closing) {
                     drained.tryComplete();
@@ -292,7 +301,9 @@ final class WebSocketConnection {
                 break;
             }
             // Not writeTextMessage: it splits what is long, and lets the next message in between the parts.
-            socket.writeFinalTextFrame(text);
+            // The bytes are shared by all that get the text.
+            socket.writeFrame(
+                    new WebSocketFrameImpl(WebSocketFrameType.TEXT, Unpooled.wrappedBuffer(text.utf8()), true));
         }
         hearAgain();
     }

@@ -459,6 +459,7 @@ public final class Service implements AutoCloseable {
         }
         distribution.describe(p);
         p.setProperty("walroute.invalidation.off", Boolean.toString(off.contains("invalidation")));
+        p.setProperty("walroute.notify.off", Boolean.toString(off.contains("notify")));
         configureHealth(p);
         configureManagement(p);
         if (reload) {

@@ -12,6 +12,8 @@ import java.util.List;
 import org.junit.jupiter.api.DisplayNameGeneration;
 import org.junit.jupiter.api.DisplayNameGenerator.ReplaceUnderscores;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 @DisplayNameGeneration(ReplaceUnderscores.class)
 class HookBodyTest {
@@ -49,5 +51,18 @@ class HookBodyTest {
                 .isEqualTo(HookBody.webhookId(List.of("a", "b")))
                 .isNotEqualTo(HookBody.webhookId(List.of("a", "c")))
                 .isNotEqualTo(HookBody.webhookId(List.of("b", "a")));
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "2026-01-31T12:00:00Z, 2026-01-31T12:00:00.000000Z",
+        "1999-12-31T23:59:59.999999999Z, 1999-12-31T23:59:59.999999Z",
+        "1969-07-20T20:17:40.000001Z, 1969-07-20T20:17:40.000001Z",
+        "0001-01-01T00:00:00.1Z, 0001-01-01T00:00:00.100000Z",
+        "+10000-01-01T00:00:00Z, +10000-01-01T00:00:00.000000Z",
+        "-0001-12-31T00:00:00Z, -0001-12-31T00:00:00.000000Z"
+    })
+    void a_time_has_six_digits_of_a_second_in_any_year(Instant instant, String text) {
+        assertThat(HookBody.microseconds(instant)).isEqualTo(text);
     }
 }

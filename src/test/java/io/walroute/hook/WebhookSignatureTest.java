@@ -31,6 +31,18 @@ class WebhookSignatureTest {
     }
 
     @Test
+    void a_signer_that_is_used_again_signs_each_body_by_itself() {
+        var signer = new Signer(List.of(OTHER, SECRET));
+
+        for (String text : List.of("{}", "{\"a\": 1}", "")) {
+            byte[] body = text.getBytes(StandardCharsets.UTF_8);
+            assertThat(signer.sign(ID, SECONDS, body))
+                    .isEqualTo(WebhookSignature.sign(List.of(OTHER, SECRET), ID, SECONDS, body));
+        }
+        assertThat(new Signer(List.of(SECRET)).sign(ID, SECONDS, BODY)).isEqualTo(SIGNATURE);
+    }
+
+    @Test
     void what_was_signed_verifies_whatever_the_case_of_the_header_names() {
         assertThat(verify(Map.of("Webhook-Id", ID, "WEBHOOK-TIMESTAMP", "" + SECONDS, "webhook-signature", SIGNATURE)))
                 .isTrue();

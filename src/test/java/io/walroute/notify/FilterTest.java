@@ -255,10 +255,12 @@ class FilterTest {
     @Test
     void a_frame_is_encoded_once_for_each_selection() {
         var frame = new Frame(1, "t", "{\"type\":\"event\",\"event\":{\"new\":{\"a\":1,\"b\":2}}}");
-        String first = frame.text(new Selection(java.util.Set.of("a")), 8);
-        assertThat(first).isEqualTo("{\"type\":\"event\",\"event\":{\"new\":{\"a\":1}},\"position\":\"1\"}");
-        assertThat(frame.text(new Selection(java.util.Set.of("a")), 8)).isSameAs(first);
-        assertThat(new Frame(2, "t", "{\"event\":[broken}").text(new Selection(java.util.Set.of("a")), 8))
+        Text first = frame.sent(new Selection(java.util.Set.of("a")), 8);
+        assertThat(first).hasToString("{\"type\":\"event\",\"event\":{\"new\":{\"a\":1}},\"position\":\"1\"}");
+        assertThat(frame.sent(new Selection(java.util.Set.of("a")), 8)).isSameAs(first);
+        assertThat(new Frame(2, "t", "{\"event\":[broken}")
+                        .sent(new Selection(java.util.Set.of("a")), 8)
+                        .toString())
                 .contains("\"gap\"")
                 .doesNotContain("broken");
     }

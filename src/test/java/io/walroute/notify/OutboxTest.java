@@ -15,37 +15,37 @@ class OutboxTest {
     @Test
     void frames_beyond_the_number_are_not_taken() {
         for (int i = 0; i < 4; i++) {
-            assertThat(outbox.offer("x")).isTrue();
+            assertThat(offer("x")).isTrue();
         }
 
-        assertThat(outbox.offer("x")).isFalse();
+        assertThat(offer("x")).isFalse();
         assertThat(outbox.bytes()).isEqualTo(4);
         assertThat(work).hasValue(4);
     }
 
     @Test
     void frames_beyond_the_bytes_are_not_taken_but_a_large_one_alone_is() {
-        assertThat(outbox.offer("x".repeat(500))).isTrue();
-        assertThat(outbox.offer("x")).isFalse();
+        assertThat(offer("x".repeat(500))).isTrue();
+        assertThat(offer("x")).isFalse();
 
-        assertThat(outbox.poll()).hasSize(500);
-        assertThat(outbox.offer("x")).isTrue();
-        assertThat(outbox.offer("x".repeat(100))).isFalse();
+        assertThat(poll()).hasSize(500);
+        assertThat(offer("x")).isTrue();
+        assertThat(offer("x".repeat(100))).isFalse();
     }
 
     @Test
     void answers_are_taken_when_it_is_full() {
-        while (outbox.offer("x")) {}
+        while (offer("x")) {}
 
         outbox.put("pong");
 
-        assertThat(outbox.poll()).isEqualTo("x");
+        assertThat(poll()).isEqualTo("x");
         assertThat(outbox.hasRoom()).isFalse();
     }
 
     @Test
     void who_waits_for_room_is_told_once_when_half_is_empty() {
-        while (outbox.offer("x")) {}
+        while (offer("x")) {}
         var told = new AtomicInteger();
         assertThat(outbox.hasRoomOr(told::incrementAndGet)).isFalse();
 
@@ -60,12 +60,21 @@ class OutboxTest {
 
     @Test
     void texts_leave_in_the_order_they_came() {
-        outbox.offer("1");
+        offer("1");
         outbox.put("2");
-        outbox.offer("3");
+        offer("3");
 
-        assertThat(outbox.poll() + outbox.poll() + outbox.poll()).isEqualTo("123");
-        assertThat(outbox.poll()).isNull();
+        assertThat(poll() + poll() + poll()).isEqualTo("123");
+        assertThat(poll()).isNull();
         assertThat(outbox.isEmpty()).isTrue();
+    }
+
+    private boolean offer(String text) {
+        return outbox.offer(new Text(text));
+    }
+
+    private String poll() {
+        Text text = outbox.poll();
+        return text == null ? null : text.toString();
     }
 }

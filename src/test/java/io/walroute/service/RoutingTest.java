@@ -28,6 +28,7 @@ import org.apache.camel.component.mock.MockEndpoint;
 import org.apache.camel.test.main.junit5.CamelMainTest;
 import org.junit.jupiter.api.DisplayNameGeneration;
 import org.junit.jupiter.api.DisplayNameGenerator.ReplaceUnderscores;
+import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 
 /** Which lane and topic each change goes to, by the files of routes/ alone: what is behind the lanes is not there. */
@@ -43,6 +44,7 @@ import org.junit.jupiter.api.Test;
             "walroute.hook.enabled=false",
             "walroute.invalidation.enabled=false",
             "walroute.invalidation.off=false",
+            "walroute.notify.off=false",
             "walroute.pg-notify.enabled=false",
             "walroute.redis-stream.enabled=false",
             "walroute.redis-pubsub.enabled=false",
@@ -205,5 +207,26 @@ class RoutingTest {
         send("other", Operation.INSERT, null);
         send("_router", Operation.INSERT, null); // a table of that name is no way into a route's inside
         assertCounts(2, 0, 0, 1, 0);
+    }
+
+    @Nested
+    @CamelMainTest(properties = "walroute.notify.off=true")
+    class WithoutWebSocket {
+        @EndpointInject("mock:lanes:offer-seller")
+        private MockEndpoint lookups;
+
+        @EndpointInject("mock:lanes:cache")
+        private MockEndpoint cached;
+
+        /** Each would be a query for nothing. */
+        @Test
+        void a_new_offers_seller_is_not_looked_up() throws Exception {
+            cached.expectedMessageCount(1);
+            lookups.expectedMessageCount(0);
+
+            send("offers", Operation.INSERT, null);
+
+            MockEndpoint.assertIsSatisfied(cached, lookups);
+        }
     }
 }
