@@ -39,11 +39,15 @@ public final class EventCheck {
     }
 
     private static long atMost(Map<String, Object> row) {
+        if (row == null) {
+            return 0;
+        }
         long bytes = 0;
-        if (row != null) {
-            for (var column : row.entrySet()) {
-                bytes += PER_COLUMN + (long) LONGEST_ESCAPE * column.getKey().length() + atMost(column.getValue());
-            }
+        for (String column : row.keySet()) {
+            bytes += PER_COLUMN + (long) LONGEST_ESCAPE * column.length();
+        }
+        for (Object value : row.values()) {
+            bytes += atMost(value);
         }
         return bytes;
     }

@@ -2,13 +2,18 @@ package io.walroute.change;
 
 import java.util.AbstractMap;
 import java.util.AbstractSet;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.Iterator;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.NoSuchElementException;
 import java.util.Objects;
 import java.util.Set;
+import java.util.function.BiConsumer;
 
 /**
  * A row as a map from column to value, in the table's column order: an array beside names that all rows of a table share. It
@@ -21,11 +26,13 @@ public final class RowMap extends AbstractMap<String, Object> {
     public static final class Columns {
         private final String[] names;
         private final Map<String, Integer> places;
+        private final Set<String> inOrder;
 
         /** @throws IllegalArgumentException if a name comes twice */
         public Columns(List<String> names) {
             this.names = names.toArray(String[]::new);
             places = new HashMap<>(this.names.length * 2);
+            inOrder = Collections.unmodifiableSet(new LinkedHashSet<>(names));
             for (int i = 0; i < this.names.length; i++) {
                 if (places.put(this.names[i], i) != null) {
                     throw new IllegalArgumentException("column " + this.names[i] + " comes twice");
@@ -82,6 +89,23 @@ public final class RowMap extends AbstractMap<String, Object> {
     }
 
     @Override
+    public Set<String> keySet() {
+        return columns.inOrder;
+    }
+
+    @Override
+    public Collection<Object> values() {
+        return Collections.unmodifiableList(Arrays.asList(values));
+    }
+
+    @Override
+    public void forEach(BiConsumer<? super String, ? super Object> action) {
+        for (int i = 0; i < values.length; i++) {
+            action.accept(columns.names[i], values[i]);
+        }
+    }
+
+    @Override
     public Set<Entry<String, Object>> entrySet() {
         return new Entries();
     }
@@ -113,7 +137,6 @@ public final class RowMap extends AbstractMap<String, Object> {
         }
     }
 
-    /** As small as an entry can be, so that the compiler leaves it out where it doesn't escape. */
     private record Column(String name, Object value) implements Entry<String, Object> {
         @Override
         public String getKey() {

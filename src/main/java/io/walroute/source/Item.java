@@ -61,6 +61,11 @@ record Item(
                 read == null ? 0 : read.bytes);
     }
 
+    /** What is kept of it until it is settled: without what the stream had of the row beside the change. */
+    Item withoutExchange() {
+        return new Item(kind, change, null, skipped, heartbeat, mark, position, bytes);
+    }
+
     /** Which one it is, for messages. */
     String label() {
         ChangeEvent known = skipped == null ? change : skipped.change();

@@ -31,7 +31,9 @@ public class WalConfiguration extends PostgresConnectorEmbeddedDebeziumConfigura
         setStatusUpdateIntervalMs(1_000);
         setPollIntervalMs(10); // Debezium's 500 ms is the latency of every change
         setMaxBatchSize(512);
-        setMaxQueueSize(8_192);
+        // A few batches: what waits here is copied by each collection of the young generation, and the engine is the
+        // faster side.
+        setMaxQueueSize(2_048);
         setMaxQueueSizeInBytes(16L << 20); // by count alone, 50 kB rows fill a 256 MB heap
         setTombstonesOnDelete(false);
         setSkippedOperations("none"); // TRUNCATE is skipped by default

@@ -764,7 +764,7 @@ public class WalConsumer extends DefaultConsumer {
                 ledger.submitSettled(item);
                 return;
             }
-            Ledger.Entry entry = ledger.submit(item);
+            Ledger.Entry entry = ledger.submit(item.withoutExchange());
             process(skippedTo, item, item.skipped().change(), entry);
         }
 
@@ -803,7 +803,7 @@ public class WalConsumer extends DefaultConsumer {
         }
 
         private void dispatch(Item item) {
-            Ledger.Entry entry = ledger.submit(item);
+            Ledger.Entry entry = ledger.submit(item.withoutExchange());
             meters.received(item.change(), entry.receivedNanos() - entry.committedNanos());
             process(getAsyncProcessor(), item, item.change(), entry);
         }
