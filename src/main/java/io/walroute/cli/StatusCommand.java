@@ -2,6 +2,7 @@ package io.walroute.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.walroute.logging.Terminal;
+import io.walroute.settings.DatabaseUrl;
 import io.walroute.settings.Settings;
 import io.walroute.slot.ReplicationStatus;
 import io.walroute.slot.SlotException;
@@ -137,13 +138,21 @@ final class StatusCommand implements Callable<Integer> {
      */
     record Service(JsonNode answer, String why) {}
 
+    /** Whoever logs in: setup and load need the tables' owner, the service does with less. */
+    private static boolean isSame(String database, DatabaseUrl ours) {
+        try {
+            return DatabaseUrl.parse(database).jdbcUrl().equals(ours.jdbcUrl());
+        } catch (IllegalArgumentException notOurs) {
+            return false;
+        }
+    }
+
     static Service askService(Settings settings) {
         try {
             JsonNode answer = new ManagementClient(settings, SERVICE_ANSWERS).get("/status", Map.of());
             String slot = answer.path("slot").asText();
             String database = answer.path("database").asText();
-            boolean same = slot.equals(settings.replicationSlot())
-                    && database.equals(settings.databaseUrl().toString());
+            boolean same = slot.equals(settings.replicationSlot()) && isSame(database, settings.databaseUrl());
             return same
                     ? new Service(answer, null)
                     : new Service(
