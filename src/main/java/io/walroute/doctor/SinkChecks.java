@@ -55,7 +55,7 @@ public final class SinkChecks {
                 settings.cacheCaFile().orElse(null));
         CacheProbe probe;
         try {
-            probe = CacheProbe.look(cache, settings.databaseUrl() + "#" + settings.replicationSlot(), TIMEOUT);
+            probe = CacheProbe.look(cache, settings.cacheIdentity(), TIMEOUT);
         } catch (RuntimeException e) {
             return List.of(Result.fail(
                     "redis",

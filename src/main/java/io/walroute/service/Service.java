@@ -300,7 +300,7 @@ public final class Service implements AutoCloseable {
                     throw new IllegalStateException("the row can't be read: " + StartFailure.line(e), e);
                 }
             });
-            cache.setIdentity(settings.databaseUrl() + "#" + settings.replicationSlot());
+            cache.setIdentity(settings.cacheIdentity());
             main.bind("row-cache", cache);
         } else {
             switchOff("cache", "REDIS_URL is not set");

@@ -400,6 +400,11 @@ public final class Settings {
     }
 
     /** Where the slot is, for {@code slot/}. */
+    /** Whose rows a cache holds: the same for every role that logs in, so that a change of the role makes no foreign cache. */
+    public String cacheIdentity() {
+        return databaseUrl().jdbcUrl() + "#" + replicationSlot();
+    }
+
     public ReplicationTarget replicationTarget() {
         DatabaseUrl url = databaseUrl();
         return new ReplicationTarget(

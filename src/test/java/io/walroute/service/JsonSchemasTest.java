@@ -228,9 +228,11 @@ class JsonSchemasTest {
         rig.db.execute("INSERT INTO sales VALUES (1)");
         String lsn = rig.walPosition();
         String xid = rig.db.query("SELECT xmin FROM sales");
-        JsonNode shown = print(0, "skip", "--xid", xid, "--dry-run");
-        assertThat(post("skip", "/skips", "{\"xid\":" + xid + ",\"dry_run\":true}"))
-                .isEqualTo(shown);
+        ObjectNode shown = (ObjectNode) print(0, "skip", "--xid", xid, "--dry-run");
+        ObjectNode answered = (ObjectNode) post("skip", "/skips", "{\"xid\":" + xid + ",\"dry_run\":true}");
+        // Each names the role that it logs in with.
+        assertThat(answered.remove("database")).isNotEqualTo(shown.remove("database"));
+        assertThat(answered).isEqualTo(shown);
         print(0, "skip", "--xid", xid, "--reason", "a test");
         print(0, "status");
         print(0, "resume", "source");
