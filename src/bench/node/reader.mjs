@@ -1,13 +1,14 @@
-// Decodes a backlog by pg-logical-replication and counts it: node reader.mjs URL SLOT PUBLICATION CHANGES ACKNOWLEDGE
-// Prints "DONE changes seconds cpu-seconds", from the first change to the last.
+// Decodes a backlog by pg-logical-replication and counts it: node reader.mjs URL SLOT PUBLICATION CHANGES ACKNOWLEDGE WARM_UP
+// Prints "DONE changes before seconds cpu-seconds": the time begins after the warm-up, of which are those before.
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 
-const [url, slot, publication, wanted, acknowledge] = process.argv.slice(2)
+const [url, slot, publication, wanted, acknowledge, warmUp] = process.argv.slice(2)
 const { LogicalReplicationService, PgoutputPlugin } =
   createRequire(join(process.cwd(), 'package.json'))('pg-logical-replication')
 const expected = Number(wanted)
 let changes = 0
+let before
 let begin
 let cpu
 
@@ -21,14 +22,15 @@ service.on('error', (error) => {
 })
 service.on('data', (lsn, message) => {
   if (message.tag !== 'insert' && message.tag !== 'update' && message.tag !== 'delete') return
-  if (changes === 0) {
+  if (begin === undefined && changes >= Number(warmUp)) {
+    before = changes
     begin = process.hrtime.bigint()
     cpu = process.cpuUsage()
   }
   if (++changes === expected) {
     const seconds = Number(process.hrtime.bigint() - begin) / 1e9
     const used = process.cpuUsage(cpu)
-    console.log(`DONE ${changes} ${seconds} ${(used.user + used.system) / 1e6}`)
+    console.log(`DONE ${changes} ${before} ${seconds} ${(used.user + used.system) / 1e6}`)
     process.exit(0)
   }
 })

@@ -54,13 +54,11 @@ final class BacklogPart implements Part {
     public Section run() throws Exception {
         List<Reader> readers = readers();
         Tally tally;
-        try (Ground ground = Ground.marketplace(options.changes)) {
+        try (Ground ground = Ground.marketplace(options.warmUp, options.changes)) {
             tally = ground.tally();
-            for (int round = 0; round <= options.rounds; round++) {
+            for (int round = 1; round <= options.rounds; round++) {
                 for (Reader reader : readers) {
-                    if (round > 0 || !options.skipWarmUp) {
-                        turn(ground, reader, round);
-                    }
+                    turn(ground, reader, round);
                 }
             }
         }
@@ -68,8 +66,7 @@ final class BacklogPart implements Part {
     }
 
     private void turn(Ground ground, Reader reader, int round) throws Exception {
-        Progress.say(
-                (round == 0 ? "warm-up: " : "round " + round + " of " + options.rounds + ": ") + reader.name() + " …");
+        Progress.say("round " + round + " of " + options.rounds + ": " + reader.name() + " …");
         ground.emptyRedis();
         ground.offer();
         try {
@@ -91,14 +88,15 @@ final class BacklogPart implements Part {
         section.note(String.format(
                         Locale.ROOT,
                         "%,d mixed changes of the marketplace's tables (%s), committed before anyone reads. Each reader gets its own"
-                                + " copy of the slot, in turn, %d rounds%s; each time it is a new process, so that its own"
-                                + " warm-up is in its time. PostgreSQL 18, Redis, the receiver and the reader share the machine.",
+                                + " copy of the slot, in turn, %d rounds; each time it is a new process, whose first %,d changes"
+                                + " are its warm-up: the time begins after them. PostgreSQL 18, Redis, the receiver and the reader"
+                                + " share the machine.",
                         tally.changes(),
                         tally.byKind(),
                         options.rounds,
-                        options.skipWarmUp ? "" : " after one that isn't counted"))
+                        options.warmUp))
                 .note(
-                        "From the first change delivered to the last; for walroute, until its slot is past the backlog's end, which is"
+                        "From the first change delivered after the warm-up to the last; for walroute, until its slot is past the backlog's end, which is"
                                 + " when the sinks have answered for every change (then cache and tables are compared row for row, webhooks and"
                                 + " audited changes counted); for Debezium Server, until Redis or the receiver has every event. Write-backs"
                                 + " and the seller's lookup are left out of walroute's routes: the next reader must find the same tables.");

@@ -21,9 +21,12 @@ final class BenchOptions {
     int rounds;
 
     @Option(
-            names = "--skip-warm-up",
-            description = "backlog: leave out the round before the first, which isn't counted.")
-    boolean skipWarmUp;
+            names = "--warm-up",
+            paramLabel = "N",
+            defaultValue = "200000",
+            description =
+                    "backlog: how many changes each reader takes before its time counts (default: ${DEFAULT-VALUE}).")
+    long warmUp;
 
     @Option(
             names = "--seconds",

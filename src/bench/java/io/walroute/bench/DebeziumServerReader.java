@@ -147,9 +147,11 @@ final class DebeziumServerReader implements Reader {
                 Stopwatch watch = receiver == null
                         ? new Stopwatch(ground, child)
                                 .awaitFirst(() -> ground.redis("DBSIZE") > 0)
+                                .awaitWarm(() -> sum(ground, streams))
                                 .awaitEnd(() -> length(ground, streams) >= expected)
                         : new Stopwatch(ground, child)
                                 .awaitFirst(() -> receiver.counts()[0] > 0)
+                                .awaitWarm(() -> receiver.counts()[1])
                                 .awaitEnd(() -> receiver.counts()[1] >= expected);
                 long found = receiver == null ? length(ground, streams) : receiver.counts()[1];
                 Map<String, Object> figures = new LinkedHashMap<>();
@@ -167,12 +169,14 @@ final class DebeziumServerReader implements Reader {
     }
 
     private static long length(Ground ground, List<String> streams) throws IOException {
-        long sum = 0;
         // The last change is the backlog's end: while that stream is empty the others need no look.
-        if (ground.redis("XLEN bench.public." + Ground.END_TABLE) > 0) {
-            for (String stream : streams) {
-                sum += ground.redis("XLEN " + stream);
-            }
+        return ground.redis("XLEN bench.public." + Ground.END_TABLE) > 0 ? sum(ground, streams) : 0;
+    }
+
+    private static long sum(Ground ground, List<String> streams) throws IOException {
+        long sum = 0;
+        for (String stream : streams) {
+            sum += ground.redis("XLEN " + stream);
         }
         return sum;
     }

@@ -30,14 +30,15 @@ public final class EngineReader implements Reader {
                 "-Xmx512m",
                 EngineReader.class,
                 ground.servers.databaseUrl(),
-                Long.toString(ground.tally().changes()));
+                Long.toString(ground.tally().changes()),
+                Long.toString(ground.warmUp()));
         return OneShot.drain(name(), round, command, null, ground);
     }
 
     // ---------------------------------------------------------------- the process
 
     public static void main(String[] args) {
-        var counter = new Counter(Long.parseLong(args[1]));
+        var counter = new Counter(Long.parseLong(args[1]), Long.parseLong(args[2]));
         DebeziumEngine.create(Connect.class)
                 .using(settings(URI.create(args[0])))
                 .using(OffsetCommitPolicy.always())
@@ -78,12 +79,15 @@ public final class EngineReader implements Reader {
     private static final class Counter
             implements DebeziumEngine.ChangeConsumer<ChangeEvent<SourceRecord, SourceRecord>> {
         private final long expected;
+        private final long warmUp;
         private long changes;
+        private long before;
         private long begin;
         private long cpu;
 
-        Counter(long expected) {
+        Counter(long expected, long warmUp) {
             this.expected = expected;
+            this.warmUp = warmUp;
         }
 
         @Override
@@ -91,7 +95,8 @@ public final class EngineReader implements Reader {
                 List<ChangeEvent<SourceRecord, SourceRecord>> records,
                 RecordCommitter<ChangeEvent<SourceRecord, SourceRecord>> committer)
                 throws InterruptedException {
-            if (begin == 0) {
+            if (begin == 0 && changes >= warmUp) {
+                before = changes;
                 begin = System.nanoTime();
                 cpu = cpuNanos();
             }
@@ -99,8 +104,8 @@ public final class EngineReader implements Reader {
             committer.markProcessed(records.get(records.size() - 1));
             committer.markBatchFinished();
             if (changes >= expected) {
-                System.out.println(
-                        "DONE " + changes + " " + (System.nanoTime() - begin) / 1e9 + " " + (cpuNanos() - cpu) / 1e9);
+                System.out.println("DONE " + changes + " " + before + " " + (System.nanoTime() - begin) / 1e9 + " "
+                        + (cpuNanos() - cpu) / 1e9);
                 Runtime.getRuntime().halt(0);
             }
         }

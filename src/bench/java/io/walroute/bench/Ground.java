@@ -35,6 +35,7 @@ final class Ground implements AutoCloseable {
     final Connection database;
     private Tally tally;
     private long endLsn;
+    private long warmUp;
 
     Ground() throws IOException, SQLException {
         servers = new EmbeddedServers().start();
@@ -43,9 +44,15 @@ final class Ground implements AutoCloseable {
         execute("CREATE TABLE " + END_TABLE + "(id bigint PRIMARY KEY)");
     }
 
-    /** The marketplace's mixed changes. */
-    static Ground marketplace(long changes) throws IOException, SQLException {
-        return of(Marketplace.TABLES, connection -> Simulator.backlog(connection, changes, 42));
+    /**
+     * The marketplace's mixed changes.
+     *
+     * @param warmUp how many more stand before those that count
+     */
+    static Ground marketplace(long warmUp, long changes) throws IOException, SQLException {
+        Ground ground = of(Marketplace.TABLES, connection -> Simulator.backlog(connection, warmUp + changes, 42));
+        ground.warmUp = warmUp;
+        return ground;
     }
 
     /** @param tables made by {@code ddl} or the marketplace's */
@@ -94,8 +101,14 @@ final class Ground implements AutoCloseable {
                 tally.byKind()));
     }
 
+    /** All changes, those of the warm-up too. */
     Tally tally() {
         return tally;
+    }
+
+    /** How many changes a reader takes before its time counts. */
+    long warmUp() {
+        return warmUp;
     }
 
     long walBytes() throws SQLException {

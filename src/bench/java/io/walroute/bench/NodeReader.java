@@ -59,7 +59,8 @@ final class NodeReader implements Reader {
                 Ground.SLOT,
                 Ground.PUBLICATION,
                 Long.toString(ground.tally().changes()),
-                Boolean.toString(acknowledge));
+                Boolean.toString(acknowledge),
+                Long.toString(ground.warmUp()));
         return OneShot.drain(name(), round, command, folder, ground);
     }
 }

@@ -6,7 +6,10 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 
-/** A reader that ends by itself with the backlog's last change, and says how long it took: {@code DONE changes seconds cpu-seconds}. */
+/**
+ * A reader that ends by itself with the backlog's last change, and says how long it took: {@code DONE changes before seconds cpu-seconds},
+ * where those before the time began are among the changes.
+ */
 final class OneShot {
     private OneShot() {}
 
@@ -24,9 +27,9 @@ final class OneShot {
             return new Drain(
                     reader,
                     round,
-                    changes,
-                    Double.parseDouble(words[2]),
+                    changes - Long.parseLong(words[2]),
                     Double.parseDouble(words[3]),
+                    Double.parseDouble(words[4]),
                     0,
                     List.of(),
                     Map.of(),

@@ -120,7 +120,7 @@ final class ScalingPart implements Part {
                 "processor µs a change");
         // At 50 ms and 32 requests at once, 640 a second is all there can be.
         long changes = Math.min(options.changes, 20_000);
-        try (Ground ground = Ground.marketplace(changes)) {
+        try (Ground ground = Ground.marketplace(0, changes)) {
             for (int delay : List.of(0, 5, 50)) {
                 receiver(table, ground, delay, 32);
             }

@@ -7,7 +7,10 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 
-/** Times a reader that runs as a service: from its sink's first change until its sink holds all and its slot is past the end. */
+/**
+ * Times a reader that runs as a service: from its sink's first change, or from where the warm-up ends, until its sink holds all and
+ * its slot is past the end.
+ */
 final class Stopwatch {
     private static final long PROGRESS_EVERY = TimeUnit.MILLISECONDS.toNanos(250);
     private static final long PATIENCE = TimeUnit.MINUTES.toNanos(5);
@@ -22,8 +25,12 @@ final class Stopwatch {
     private final Child child;
     private final List<double[]> progress = new ArrayList<>();
     private final long started = System.nanoTime();
+    private long first;
     private long begin;
     private long end;
+    /** Changes of the warm-up, as many as there were when the time began. */
+    private long before;
+
     private double cpuAtBegin;
     private long held;
     private double cpuAtEnd;
@@ -41,6 +48,27 @@ final class Stopwatch {
                 throw new IOException("no change came through" + child.tail());
             }
             LockSupport.parkNanos(2_000_000);
+        }
+        first = System.nanoTime();
+        begin = first;
+        cpuAtBegin = child.cpuSeconds();
+        return this;
+    }
+
+    /** How many changes have come through. */
+    @FunctionalInterface
+    interface Count {
+        long ask() throws Exception;
+    }
+
+    /** Begins only once the warm-up is through; does nothing without one. */
+    Stopwatch awaitWarm(Count changes) throws Exception {
+        if (ground.warmUp() == 0) {
+            return this;
+        }
+        while ((before = changes.ask()) < ground.warmUp()) {
+            child.check();
+            LockSupport.parkNanos(20_000_000);
         }
         begin = System.nanoTime();
         cpuAtBegin = child.cpuSeconds();
@@ -76,7 +104,7 @@ final class Stopwatch {
             long now = System.nanoTime();
             if (now >= nextProgress) {
                 long confirmed = ground.confirmed();
-                progress.add(new double[] {(now - begin) / 1e9, ground.tally().changesUpTo(confirmed)});
+                progress.add(new double[] {(now - begin) / 1e9, ground.tally().changesUpTo(confirmed) - before});
                 lastMove = confirmed == lastConfirmed ? lastMove : now;
                 lastConfirmed = confirmed;
                 nextProgress = now + PROGRESS_EVERY;
@@ -88,7 +116,7 @@ final class Stopwatch {
         }
         end = System.nanoTime();
         cpuAtEnd = child.cpuSeconds();
-        progress.add(new double[] {(end - begin) / 1e9, ground.tally().changes()});
+        progress.add(new double[] {(end - begin) / 1e9, ground.tally().changes() - before});
         return this;
     }
 
@@ -96,10 +124,10 @@ final class Stopwatch {
         return new Drain(
                 reader,
                 round,
-                ground.tally().changes(),
+                ground.tally().changes() - before,
                 (end - begin) / 1e9,
                 cpuAtEnd - cpuAtBegin,
-                (begin - started) / 1e9,
+                (first - started) / 1e9,
                 progress,
                 figures,
                 fault);

@@ -92,6 +92,7 @@ final class WalrouteReader implements Reader {
             var watch = new Stopwatch(ground, service.start().child())
                     // The first transaction makes more entries than the cache's own few.
                     .awaitFirst(() -> sinks.cache() ? ground.redis("DBSIZE") > 10 : receiver.counts()[0] > 0)
+                    .awaitWarm(() -> ground.tally().changesUpTo(ground.confirmed()))
                     .awaitAcknowledged(() -> (!sinks.cache() || ground.redis("EXISTS " + Ground.END_TABLE + ":1") > 0)
                             && (receiver == null || receiver.counts()[1] >= expectedWebhooks(ground)));
             Map<String, Object> figures = figures(service, receiver);
