@@ -15,13 +15,23 @@ public final class EventCheck {
     private static final int PER_COLUMN = 64;
 
     private static final int FIXED = 1_000;
+    /** No escapes, names and brackets make a JSON so many times longer than the size that {@link #problem} is told. */
+    private static final int FAR = 32;
 
     private EventCheck() {}
 
     /** Null if it may leave; otherwise one line that shows none of its values. */
     public static String problem(ChangeEvent event, long maxBytes) {
+        return problem(event, maxBytes, Long.MAX_VALUE);
+    }
+
+    /** @param size about what its rows take, 64 for each value and its characters, if that is known already: most are far from the limit */
+    public static String problem(ChangeEvent event, long maxBytes, long size) {
         String shape = shape(event);
-        return shape != null ? "the change is malformed: " + shape : size(event, maxBytes);
+        if (shape != null) {
+            return "the change is malformed: " + shape;
+        }
+        return size <= maxBytes / FAR ? null : size(event, maxBytes);
     }
 
     private static String size(ChangeEvent event, long maxBytes) {

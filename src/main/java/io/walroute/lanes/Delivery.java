@@ -157,7 +157,7 @@ final class Delivery {
 
     /** Why the change must not leave; null if it may, or is no change. */
     String problem(long maxEventBytes) {
-        return body instanceof ChangeEvent event ? EventCheck.problem(event, maxEventBytes) : null;
+        return body instanceof ChangeEvent event ? EventCheck.problem(event, maxEventBytes, bytes) : null;
     }
 
     /** Gives everything that this delivery carries to a new exchange; to be called once. */

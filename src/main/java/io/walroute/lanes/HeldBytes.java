@@ -2,6 +2,7 @@ package io.walroute.lanes;
 
 import io.walroute.change.ChangeEvent;
 import io.walroute.change.RawJson;
+import io.walroute.change.RowMap;
 import java.util.Collection;
 import java.util.Map;
 
@@ -23,7 +24,11 @@ final class HeldBytes {
 
     private static long ofRow(Map<String, Object> row) {
         long bytes = 0;
-        if (row != null) {
+        if (row instanceof RowMap values) {
+            for (int i = 0; i < values.size(); i++) {
+                bytes += PER_VALUE + ofValue(values.value(i));
+            }
+        } else if (row != null) {
             for (Object value : row.values()) {
                 bytes += PER_VALUE + ofValue(value);
             }

@@ -58,7 +58,13 @@ final class DebeziumReader {
 
     private long lastLsn = -1;
     private long lastXid = -1;
-    private final Map<String, Integer> positions = new HashMap<>();
+    /** The table of the first change at that LSN. */
+    private TableId first;
+    /** Changes of each table at that LSN; null while there is only one. */
+    private Map<TableId, Integer> positions;
+
+    private final Map<TableId, Names> known = new HashMap<>();
+    private Names lastNames;
     private SourceRecord keyChangeDelete;
 
     /**
@@ -284,24 +290,61 @@ final class DebeziumReader {
     /** Null for an excluded table; the position is counted all the same. */
     private ChangeEvent.Builder event(Operation operation, Struct value) {
         Struct source = value.getStruct("source");
-        String schema = source.getString("schema");
-        String table = source.getString("table");
-        long lsn = source.getInt64("lsn");
-        long xid = source.getInt64("txId");
-        if (lsn != lastLsn || xid != lastXid) {
-            positions.clear();
-            lastLsn = lsn;
-            lastXid = xid;
-        }
-        String name = schema + "." + table;
-        int position = positions.merge(name, 1, Integer::sum) - 1;
-        if (excluded.contains(name)) {
+        Names names = names(source.getString("schema"), source.getString("table"));
+        int position = position(names, source.getInt64("lsn"), source.getInt64("txId"));
+        if (names.excluded) {
             return null;
         }
-        var place = new Lsn(lsn);
+        long xid = lastXid;
+        var place = new Lsn(lastLsn);
         var version = new Version(epochs.at(place), place, position);
-        return ChangeEvent.builder(operation, schema, table, committedAt(source), version)
+        return ChangeEvent.builder(operation, names.schema, names.table, committedAt(source), version)
                 .xid(xid);
+    }
+
+    /** The how-manieth change of its table at its LSN this is, from 0. Nearly always there is one only. */
+    private int position(Names names, long lsn, long xid) {
+        if (lsn != lastLsn || xid != lastXid) {
+            lastLsn = lsn;
+            lastXid = xid;
+            first = names.id;
+            positions = null;
+            return 0;
+        }
+        if (positions == null) {
+            positions = new HashMap<>();
+            positions.put(first, 1);
+        }
+        return positions.merge(names.id, 1, Integer::sum) - 1;
+    }
+
+    private Names names(String schema, String table) {
+        Names last = lastNames;
+        if (last == null || !last.table.equals(table) || !last.schema.equals(schema)) {
+            if (known.size() >= MAX_PLANS) {
+                known.clear();
+            }
+            last = known.computeIfAbsent(new TableId(schema, table), id -> new Names(id, excluded));
+            lastNames = last;
+        }
+        return last;
+    }
+
+    private record TableId(String schema, String table) {}
+
+    /** One object for each table, and so one of each text: each change brings texts of its own. */
+    private static final class Names {
+        private final TableId id;
+        private final String schema;
+        private final String table;
+        private final boolean excluded;
+
+        Names(TableId id, Set<String> excluded) {
+            this.id = id;
+            schema = id.schema;
+            table = id.table;
+            this.excluded = excluded.contains(schema + "." + table);
+        }
     }
 
     /** ts_us is the commit time; the envelope's own timestamps are the time of reading. */

@@ -843,10 +843,18 @@ public class WalConsumer extends DefaultConsumer {
             while (ledger.isFull() && !mayStopHere()) {
                 confirm(confirmer);
                 if (ledger.isFull()) {
-                    park();
+                    restWhileFull();
                 }
             }
             throwFailure();
+        }
+
+        /** Not woken by what settles: that would be a thread switch for each change, while thousands are still under way. */
+        private void restWhileFull() throws InterruptedException {
+            LockSupport.parkNanos(this, TimeUnit.MILLISECONDS.toNanos(1));
+            if (Thread.interrupted()) {
+                throw new InterruptedException("the stream is being closed");
+            }
         }
 
         /** Until something settles, at most 100 ms: a missed wake-up costs that much, not the stream. */
