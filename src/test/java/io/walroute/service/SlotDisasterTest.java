@@ -186,26 +186,24 @@ class SlotDisasterTest {
     }
 
     @Test
-    void a_transaction_that_the_engine_cannot_read_is_passed_by_moving_the_slot_behind_it_and_accepting_the_gap()
-            throws Exception {
+    void
+            a_transaction_that_the_engine_could_not_read_would_be_passed_by_moving_the_slot_behind_it_and_accepting_the_gap()
+                    throws Exception {
         rig = new DisasterRig(Map.of());
         rig.primary.execute("CREATE TABLE spans(id int PRIMARY KEY, i interval)");
         startWithOneAudited();
+        rig.stop(); // no value is known any more that the engine fails on
         String xid;
         try (Connection early = rig.primary.connect();
                 var s = early.createStatement()) {
             early.setAutoCommit(false);
             s.execute("INSERT INTO listings(id, price_wei) VALUES (2, 2)"); // begins before it, commits behind it
             xid = rig.primary.query(
-                    "WITH w AS (INSERT INTO spans VALUES (1, '2147483648 hours')) SELECT pg_current_xact_id()::text");
+                    "WITH w AS (INSERT INTO spans VALUES (1, '1 hour')) SELECT pg_current_xact_id()::text");
             early.commit();
         }
         rig.primary.insert(3);
-        await().atMost(Duration.ofSeconds(40))
-                .until(() -> rig.service().walStatus().orElseThrow().restarts() >= 2);
-        assertThat(rig.audit()).extracting(DisasterRig::idOf).containsExactly(1);
 
-        rig.stop();
         var poison = Commands.slots().find(rig.settings(), Wanted.of(xid, null), (share, transactions, changes) -> {});
         rig.primary.execute("SELECT pg_replication_slot_advance('" + DisasterRig.SLOT + "', '" + poison.commit()
                 + "'::pg_lsn + 1)");
