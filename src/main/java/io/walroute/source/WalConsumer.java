@@ -64,6 +64,8 @@ public class WalConsumer extends DefaultConsumer {
     private static final Duration STANDBY_POLL = Duration.ofSeconds(1);
     // A stream that lives calls every TICK, unless it is in a route.
     private static final Duration SILENCE = Duration.ofSeconds(3);
+    /** A sink that settles nothing for so long lets more changes gather. */
+    private static final Duration SLOW = Duration.ofMillis(20);
 
     private static final String STATUS_INTERVAL = "status.update.interval.ms";
 
@@ -590,6 +592,10 @@ public class WalConsumer extends DefaultConsumer {
     private final class Life implements ChangeStream.Handler {
         private final ChangeStream stream;
         private final Ledger ledger;
+        /** As many changes under way keep all sinks busy. */
+        private final int few;
+
+        private boolean sinkIsSlow;
         private final CountDownLatch ended = new CountDownLatch(1);
         private final CountDownLatch drained = new CountDownLatch(1);
         private volatile Thread owner;
@@ -638,6 +644,7 @@ public class WalConsumer extends DefaultConsumer {
             this.settledBefore = new HashMap<>();
             settledBefore.forEach(mark -> this.settledBefore.merge(mark.xid(), mark, StopMark::further));
             ledger = new Ledger(endpoint.getMaxInFlight(), endpoint.getMaxInFlightBytes(), this::wake);
+            few = Math.max(1, endpoint.getMaxInFlight() / 5);
         }
 
         private void wake() {
@@ -847,6 +854,25 @@ public class WalConsumer extends DefaultConsumer {
                 }
             }
             throwFailure();
+            easeOff(confirmer);
+        }
+
+        /**
+         * Keeps few changes under way as long as all sinks get on: each collection of the young generation copies them. Behind a sink that
+         * doesn't, as many as allowed are let in, so that the others go on.
+         */
+        private void easeOff(ChangeStream.Confirmer confirmer) throws InterruptedException {
+            if (ledger.held() < few) {
+                sinkIsSlow = false;
+            }
+            long since = 0;
+            while (ledger.held() >= few && !sinkIsSlow && !mayStopHere()) {
+                long now = System.nanoTime();
+                since = since == 0 ? now : since;
+                sinkIsSlow = now - since > SLOW.toNanos();
+                restWhileFull();
+                confirm(confirmer);
+            }
         }
 
         /** Not woken by what settles: that would be a thread switch for each change, while thousands are still under way. */
