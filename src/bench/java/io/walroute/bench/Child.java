@@ -49,13 +49,22 @@ final class Child implements AutoCloseable {
 
     /** The command of a Java program of the bench's class path. */
     static List<String> java(String heap, Class<?> program, String... arguments) {
+        return java(System.getProperty("java.class.path"), heap, program, arguments);
+    }
+
+    /** Without walroute's own classes, of which some stand in for Debezium's. */
+    static List<String> javaWithoutWalroute(String heap, Class<?> program, String... arguments) {
+        return java("target/test-classes:target/lib/*", heap, program, arguments);
+    }
+
+    private static List<String> java(String classPath, String heap, Class<?> program, String... arguments) {
         List<String> command = new ArrayList<>(List.of(
                 javaCommand(),
                 heap,
                 "-Duser.timezone=UTC",
                 "-Dlogback.configurationFile=src/bench/logback.xml",
                 "-cp",
-                System.getProperty("java.class.path"),
+                classPath,
                 program.getName()));
         command.addAll(List.of(arguments));
         return command;

@@ -26,7 +26,7 @@ public final class EngineReader implements Reader {
 
     @Override
     public Drain drain(Ground ground, int round) throws Exception {
-        var command = Child.java(
+        var command = Child.javaWithoutWalroute(
                 "-Xmx512m",
                 EngineReader.class,
                 ground.servers.databaseUrl(),
