@@ -10,6 +10,7 @@ import io.walroute.testing.FaultProxy;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.camel.component.debezium.DebeziumConstants;
 import org.apache.kafka.connect.errors.RetriableException;
@@ -63,6 +64,25 @@ class WalConsumerTest {
                 .containsKeys("lsn", "xid", DebeziumConstants.HEADER_KEY, DebeziumConstants.HEADER_SOURCE_METADATA);
         await().atMost(Duration.ofSeconds(5)).until(rig::hasConfirmedAll);
         await().until(() -> rig.consumer().status().state() == WalStatus.State.STREAMING);
+    }
+
+    @Test
+    void behind_a_sink_that_settles_nothing_as_many_changes_come_as_are_allowed_and_no_more() throws Exception {
+        var holds = new CopyOnWriteArrayList<Settlement.Hold>();
+        var open = new AtomicBoolean();
+        rig.option("maxInFlight", 50).start(e -> {
+            if (!open.get()) {
+                holds.add(e.getProperty(Settlement.PROPERTY, Settlement.class).hold());
+            }
+            rig.collect(e);
+        });
+        rig.db.execute("INSERT INTO listings(title) SELECT 'a' FROM generate_series(1, 100)");
+        await().atMost(Duration.ofSeconds(20)).until(() -> changes.size() >= 49); // BEGIN is held, too
+        await().during(Duration.ofMillis(300)).until(() -> changes.size() <= 50);
+        open.set(true);
+        holds.forEach(Settlement.Hold::release);
+        await().atMost(Duration.ofSeconds(20)).until(() -> changes.size() == 100);
+        await().atMost(Duration.ofSeconds(5)).until(rig::hasConfirmedAll);
     }
 
     @Test
