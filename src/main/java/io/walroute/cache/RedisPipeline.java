@@ -69,6 +69,8 @@ final class RedisPipeline implements AutoCloseable {
 
     /** Parts of one command: Redis does nothing else meanwhile, about 5 µs each. */
     private static final int MOST_JOINED = 64;
+    /** Nothing is heard of a command until all of it has been sent and done; too long a silence counts as a lost connection. */
+    private static final int MOST_BYTES_JOINED = 256 << 10;
 
     private static final long LEAST_CONNECTED_NANOS = TimeUnit.SECONDS.toNanos(1);
 
@@ -175,10 +177,11 @@ final class RedisPipeline implements AutoCloseable {
      * As {@link #send}, but what waits at the same time goes in one command: Redis and the client have their costs by command.
      * If that fails, all its parts fail, though it may have done some of them.
      *
+     * @param bytes how much it sends, about: what is large goes alone
      * @param joint the same for all parts that may go together, and stateless
      */
-    <P, T> CompletableFuture<T> sendJoined(P part, Joint<P, T> joint) {
-        return enqueue(new Part<>(part, joint));
+    <P, T> CompletableFuture<T> sendJoined(P part, int bytes, Joint<P, T> joint) {
+        return enqueue(new Part<>(part, bytes, joint));
     }
 
     private <T> CompletableFuture<T> enqueue(Waiting<T> request) {
@@ -326,7 +329,12 @@ final class RedisPipeline implements AutoCloseable {
         long now = System.nanoTime();
         for (int i = 0; i < batch.size(); ) {
             int end = i + 1;
-            while (end < batch.size() && end - i < MOST_JOINED && batch.get(i).goesWith(batch.get(end))) {
+            long bytes = batch.get(i).bytes();
+            while (end < batch.size()
+                    && end - i < MOST_JOINED
+                    && bytes + batch.get(end).bytes() <= MOST_BYTES_JOINED
+                    && batch.get(i).goesWith(batch.get(end))) {
+                bytes += batch.get(end).bytes();
                 end++;
             }
             batch.get(i).request(batch.subList(i, end)).write(connection.async(), now);
@@ -403,6 +411,9 @@ final class RedisPipeline implements AutoCloseable {
     private abstract class Waiting<T> {
         final CompletableFuture<T> answer = new CompletableFuture<>();
 
+        /** How much it sends, about. */
+        abstract int bytes();
+
         /** Whether the two may be one command. */
         abstract boolean goesWith(Waiting<?> next);
 
@@ -422,6 +433,11 @@ final class RedisPipeline implements AutoCloseable {
         }
 
         @Override
+        int bytes() {
+            return 0;
+        }
+
+        @Override
         boolean goesWith(Waiting<?> next) {
             return false;
         }
@@ -434,11 +450,18 @@ final class RedisPipeline implements AutoCloseable {
 
     private final class Part<P, T> extends Waiting<T> {
         private final P part;
+        private final int bytes;
         private final Joint<P, T> joint;
 
-        Part(P part, Joint<P, T> joint) {
+        Part(P part, int bytes, Joint<P, T> joint) {
             this.part = part;
+            this.bytes = bytes;
             this.joint = joint;
+        }
+
+        @Override
+        int bytes() {
+            return bytes;
         }
 
         @Override

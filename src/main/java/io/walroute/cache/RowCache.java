@@ -322,7 +322,7 @@ final class RowCache {
             var write = new RowWrite(keys[3], keys.length > 4 ? keys[4] : keys[3], new byte[][] {
                 version, table, row, ttl, expires, sourceVersion
             });
-            return redis.sendJoined(write, row.length == 0 ? REMOVE_ALL : WRITE_ALL)
+            return redis.sendJoined(write, row.length, row.length == 0 ? REMOVE_ALL : WRITE_ALL)
                     .handle((answer, failure) -> {
                         if (failure == null) {
                             return CompletableFuture.completedFuture(answer);

@@ -35,8 +35,11 @@ final class Housekeeping implements AutoCloseable {
 
     private static final Logger LOG = LoggerFactory.getLogger(Housekeeping.class);
     private static final long PERIOD_S = 60;
-    /** The router's: one that is redriven goes through the routes again. */
-    private static final List<String> LEAD_TO_CACHE = List.of("cache", "router");
+    /**
+     * The router's: one that is redriven goes through the routes again. It is looked for first: on its way it may be parked for the
+     * cache, and only then it is gone from the router's.
+     */
+    private static final List<String> LEAD_TO_CACHE = List.of("router", "cache");
 
     private final Settings settings;
     private final DataSource database;

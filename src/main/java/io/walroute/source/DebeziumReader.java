@@ -124,7 +124,8 @@ final class DebeziumReader {
         return null;
     }
 
-    private Optional<Item> skipped(SkipRule rule, SourceRecord record, Struct value, String operation) {
+    private Optional<Item> skipped(SkipRule rule, SourceRecord record, Struct value, String operation)
+            throws SQLException {
         Item read = readIfPossible(record, value, operation);
         Struct source = value.getStruct("source");
         String schema = source.getString("schema");
@@ -144,10 +145,10 @@ final class DebeziumReader {
     }
 
     /** Null if it isn't: what can't be read may be the reason why it is passed over. */
-    private Item readIfPossible(SourceRecord record, Struct value, String operation) {
+    private Item readIfPossible(SourceRecord record, Struct value, String operation) throws SQLException {
         try {
             return change(record, value, operation);
-        } catch (SQLException | RuntimeException e) {
+        } catch (RuntimeException e) {
             LOG.debug("A change that is passed over can't be read", e);
             return null;
         }

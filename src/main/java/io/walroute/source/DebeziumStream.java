@@ -24,6 +24,10 @@ import org.slf4j.LoggerFactory;
 final class DebeziumStream implements ChangeStream {
     private static final Logger LOG = LoggerFactory.getLogger(DebeziumStream.class);
 
+    /** Classes of Debezium's that have one of ours in their place. */
+    private static final List<String> REPLACED = List.of(
+            ReplicationMessageColumnValueResolver.class.getName(), "io.debezium.pipeline.source.spi.EventFormatter");
+
     private final Properties settings;
     private final DebeziumReader reader;
     private final CountDownLatch ended = new CountDownLatch(1);
@@ -53,12 +57,17 @@ final class DebeziumStream implements ChangeStream {
     /** With Debezium's own class in its place, values would be altered in silence. */
     private static void checkClassPath() {
         Object ours = DebeziumStream.class.getProtectionDomain().getCodeSource();
-        Object loaded = ReplicationMessageColumnValueResolver.class
-                .getProtectionDomain()
-                .getCodeSource();
-        if (!Objects.equals(ours, loaded)) {
-            throw new IllegalStateException("A class of walroute's that stands in for one of Debezium's comes from "
-                    + loaded + ". Put walroute.jar first on the class path");
+        try {
+            for (String name : REPLACED) {
+                Object loaded = Class.forName(name).getProtectionDomain().getCodeSource();
+                if (!Objects.equals(ours, loaded)) {
+                    throw new IllegalStateException(
+                            name + ", in whose place walroute has a class of its own, comes from " + loaded
+                                    + ". Put walroute.jar first on the class path");
+                }
+            }
+        } catch (ClassNotFoundException e) {
+            throw new IllegalStateException("walroute.jar isn't whole: " + e.getMessage(), e);
         }
     }
 

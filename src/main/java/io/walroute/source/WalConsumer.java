@@ -64,6 +64,8 @@ public class WalConsumer extends DefaultConsumer {
     private static final Duration STANDBY_POLL = Duration.ofSeconds(1);
     // A stream that lives calls every TICK, unless it is in a route.
     private static final Duration SILENCE = Duration.ofSeconds(3);
+    /** As many changes under way keep all sinks busy. */
+    private static final int FEW = 2_000;
     /** A sink that settles nothing for so long lets more changes gather. */
     private static final Duration SLOW = Duration.ofMillis(20);
 
@@ -592,7 +594,6 @@ public class WalConsumer extends DefaultConsumer {
     private final class Life implements ChangeStream.Handler {
         private final ChangeStream stream;
         private final Ledger ledger;
-        /** As many changes under way keep all sinks busy. */
         private final int few;
 
         private boolean sinkIsSlow;
@@ -644,7 +645,7 @@ public class WalConsumer extends DefaultConsumer {
             this.settledBefore = new HashMap<>();
             settledBefore.forEach(mark -> this.settledBefore.merge(mark.xid(), mark, StopMark::further));
             ledger = new Ledger(endpoint.getMaxInFlight(), endpoint.getMaxInFlightBytes(), this::wake);
-            few = Math.max(1, endpoint.getMaxInFlight() / 5);
+            few = Math.min(endpoint.getMaxInFlight(), Math.max(FEW, endpoint.getMaxInFlight() / 5));
         }
 
         private void wake() {
