@@ -159,6 +159,15 @@ class VerificationTest {
         compare(run("node", check("check.mjs"), absolute("docs/verify/verify.mjs")));
     }
 
+    /** From its imports on; what stands above them says how to call it. */
+    @Test
+    void the_javascript_sample_stands_in_the_readme_as_it_is() throws IOException {
+        String sample = Files.readString(Path.of("docs/verify/verify.mjs"));
+        String code = sample.substring(sample.indexOf("\nimport ") + 1);
+        assertThat(Files.readString(Path.of("README.md"))).contains("\n```js\n" + code + "```\n");
+        assertThat(code).contains("export function verify(");
+    }
+
     @Test
     void the_python_sample_takes_what_is_genuine_and_nothing_else() throws Exception {
         assumeTrue(runs("python3", "--version"), "there is no python3");
