@@ -15,6 +15,7 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.sql.DriverManager;
 import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
@@ -178,6 +179,48 @@ class ManagementApiTest {
         assertThat(rig.management("/observe/health/ready").statusCode()).isEqualTo(200);
         assertThat(rig.folder.resolve("management.token")).doesNotExist();
         assertThat(walroute("dead-letters", "redrive", "--all")).isZero();
+    }
+
+    @Test
+    void no_answer_shows_a_stack_trace_or_what_it_was_made_by() throws Exception {
+        rig.startReady();
+        String missing = "/observe/jolokia/read/io.walroute:type=Missing/State";
+        String traces = "includeStackTrace=true&serializeException=true";
+        String wanted = "{\"type\":\"read\",\"mbean\":\"io.walroute:type=Missing\",\"config\":"
+                + "{\"includeStackTrace\":\"true\",\"serializeException\":\"true\"}}";
+        try (var c = DriverManager.getConnection(rig.environment.get("WALROUTE_AUDIT_URL"));
+                var s = c.createStatement()) {
+            s.execute("PRAGMA busy_timeout = 10000");
+            s.execute("DROP TABLE replays");
+        }
+        var failed = rig.management("/api/replays");
+        assertThat(failed.statusCode()).isEqualTo(500);
+        String websocket = "http://127.0.0.1:" + rig.service().websocketPort().getAsInt();
+        for (var answer : List.of(
+                failed,
+                rig.management(missing + "?" + traces),
+                rig.management("/observe/jolokia/" + "read/nonsense?" + traces),
+                call("POST", "/observe/jolokia", wanted),
+                call("POST", "/observe/jolokia?" + traces, "[" + wanted + "]"),
+                call("POST", "/observe/jolokia?" + traces, wanted, "Authorization", "Bearer " + token()),
+                rig.management("/api/nothing"),
+                rig.management("/nothing"),
+                rig.management("/observe/metrics"),
+                rig.management("/observe/health"),
+                get(websocket + "/"),
+                get(websocket + "/ws"))) {
+            String said = answer.uri() + " " + answer.statusCode() + " " + answer.body();
+            assertThat(said).doesNotContain("\tat ", "\\tat ", "stacktrace", "stackTrace", "error_value", ".java:");
+            assertThat(answer.headers().map())
+                    .as(said)
+                    .doesNotContainKeys("server", "x-powered-by", "via", "x-aspnet-version");
+        }
+        assertThat(raw("GET / HTTP/9.9\nHost: localhost\n\n")).doesNotContainIgnoringCase("vert.x", "netty");
+    }
+
+    private static HttpResponse<String> get(String url) throws Exception {
+        return HttpClient.newHttpClient()
+                .send(HttpRequest.newBuilder(URI.create(url)).build(), HttpResponse.BodyHandlers.ofString());
     }
 
     // ---------------------------------------------------------------- commands
