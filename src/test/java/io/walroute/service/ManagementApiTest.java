@@ -18,6 +18,8 @@ import java.nio.file.Files;
 import java.sql.DriverManager;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayNameGeneration;
@@ -392,6 +394,47 @@ class ManagementApiTest {
         rig.receiver.otherwise(Receiver.Answer.status(200));
         rig.startReady();
         await().atMost(Duration.ofSeconds(20)).until(() -> rig.count("dead_letters") == 0);
+    }
+
+    @Test
+    void without_the_token_nothing_is_changed_and_one_line_says_where_it_should_be() throws Exception {
+        rig.startReady();
+        Files.delete(rig.folder.resolve("management.token"));
+        for (String[] command : new String[][] {
+            {"dead-letters", "redrive", "--all"},
+            {"pause", "source"},
+            {"replay", "--lsn", "0/1"},
+            {"backfill", "--table", "listings"}
+        }) {
+            assertThat(walroute(command)).as(String.join(" ", command)).isEqualTo(1);
+            assertThat(err())
+                    .startsWith(
+                            "The service at 127.0.0.1:" + rig.managementPort + " needs the token, and there is none in "
+                                    + rig.folder.resolve("management.token") + ". Use the service's own --home")
+                    .hasLineCount(1);
+            assertThat(out()).isEmpty();
+        }
+        assertThat(walroute("dead-letters", "list")).as("looking needs none").isZero();
+    }
+
+    @Test
+    void a_service_that_stops_while_a_redrive_is_waited_for_is_told_with_what_is_not_known() throws Exception {
+        rig.environment.put("WALROUTE_REDRIVE_HOOK_SCHEDULE", "1h,1h");
+        rig.startReady();
+        park(3);
+        int before = rig.receiver.requests().size();
+        rig.receiver.otherwise(Receiver.Answer.never());
+        var command = CompletableFuture.supplyAsync(() -> walroute("dead-letters", "redrive", "--all", "--wait"));
+        await().atMost(Duration.ofSeconds(30))
+                .until(() -> rig.receiver.requests().size() > before);
+        rig.stop();
+
+        assertThat(command.get(60, TimeUnit.SECONDS)).as(out() + err()).isEqualTo(1);
+        assertThat(err())
+                .containsPattern("^[Tt]he (connection to the )?service ")
+                .endsWith("What became of 3 of them is not known; they are due. See: walroute dead-letters list\n")
+                .hasLineCount(1);
+        assertThat(rig.count("dead_letters")).isEqualTo(3);
     }
 
     @Test

@@ -14,6 +14,8 @@ import java.time.Instant;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayNameGeneration;
@@ -267,6 +269,27 @@ class ReplayTest {
         assertThat(rig.receiver.requests())
                 .as("nothing twice after a clean stop")
                 .hasSize(200);
+    }
+
+    @Test
+    void a_service_that_stops_while_the_command_waits_is_told_and_goes_on_with_the_replay_later() throws Exception {
+        rig.db.execute("INSERT INTO listings(id, price_wei) SELECT g, 1 FROM generate_series(1, 50) g");
+        awaitWebhooks(50);
+        String lsn = firstLsn();
+        var command = CompletableFuture.supplyAsync(
+                () -> walroute("replay", "--lsn", lsn, "--route", "hook", "--rate", "10"));
+        awaitWebhooks(52);
+        rig.stop();
+
+        assertThat(command.get(60, TimeUnit.SECONDS)).as(rig.cli.out()).isEqualTo(1);
+        assertThat(rig.cli.err())
+                .containsPattern("^[Tt]he (connection to the )?service ")
+                .containsPattern("Replay \\d+ is not ended by that, and goes on when the service does\\. See: walroute"
+                        + " replay --list\\R$")
+                .hasLineCount(1);
+        rig.startReady();
+        awaitEnd(rig.service().replays().list(1).get(0));
+        awaitWebhooks(100);
     }
 
     @Test
