@@ -74,6 +74,7 @@ public final class Api implements AutoCloseable {
     private final List<Call> calls = new ArrayList<>();
     private final Semaphore room = new Semaphore(MOST_AT_ONCE);
     private WorkerExecutor workers;
+    private volatile boolean closed;
     private ApiAccess access;
 
     /** @param path below {@code /api}, as {@code /dead-letters/{id}} */
@@ -190,6 +191,10 @@ public final class Api implements AutoCloseable {
             error(ctx, e.status(), e.getMessage());
             return;
         }
+        if (closed) {
+            stopping(ctx);
+            return;
+        }
         if (!room.tryAcquire()) {
             error(ctx, 503, "too many calls at once. Try again in a moment");
             return;
@@ -280,9 +285,13 @@ public final class Api implements AutoCloseable {
         }
     }
 
-    private static void failed(RoutingContext ctx, Throwable failure) {
+    private void failed(RoutingContext ctx, Throwable failure) {
         if (failure instanceof ApiException known) {
             error(ctx, known.status(), known.getMessage());
+            return;
+        }
+        if (closed) {
+            stopping(ctx); // whatever it stumbled over
             return;
         }
         Throwable root = failure;
@@ -294,6 +303,10 @@ public final class Api implements AutoCloseable {
                 .replaceAll("[\\s\\p{Cntrl}]+", " ");
         LOG.warn("{} {} failed: {}", ctx.request().method(), ctx.normalizedPath(), line, failure);
         error(ctx, 500, line);
+    }
+
+    private static void stopping(RoutingContext ctx) {
+        error(ctx, 503, "the service is stopping");
     }
 
     private static void error(RoutingContext ctx, int status, String message) {
@@ -322,9 +335,10 @@ public final class Api implements AutoCloseable {
                 .toList();
     }
 
-    /** Calls under way are cut off. */
+    /** Calls under way are cut off, others refused. */
     @Override
     public synchronized void close() {
+        closed = true;
         if (workers != null) {
             workers.close();
         }

@@ -125,12 +125,22 @@ final class BackfillCommand implements Callable<Integer> {
                     progress.show(share(now), what(now));
                 }
                 Thread.sleep(LOOK_EVERY_MS); // the service does the work; nobody here could be told of its end
-                now = service.get(PATH + "/" + each.path("id").asLong(), Map.of());
+                now = look(service, each.path("id").asLong(), progress);
             }
             progress.end();
             ended.add(now);
         }
         return ended;
+    }
+
+    private static JsonNode look(ManagementClient service, long id, ProgressLine progress) {
+        try {
+            return service.get(PATH + "/" + id, Map.of());
+        } catch (Failure e) {
+            progress.end();
+            throw e.whileWaiting("Backfill " + id + " is not ended by that, and goes on when the service does. See:"
+                    + " walroute backfill --list");
+        }
     }
 
     private static boolean isOpen(JsonNode backfill) {

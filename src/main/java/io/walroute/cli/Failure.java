@@ -22,6 +22,11 @@ public final class Failure extends RuntimeException {
         this(exitCode, List.of(line), null);
     }
 
+    /** The same where it ended a wait for something that the service does, and does not end that. */
+    Failure whileWaiting(String whatGoesOn) {
+        return new Failure(FAILED, List.of(String.join("; ", lines) + ". " + whatGoesOn), this);
+    }
+
     public int exitCode() {
         return exitCode;
     }

@@ -52,6 +52,15 @@ final class RedriveWatch {
     }
 
     private void look(Map<Long, ObjectNode> open, Consumer<ObjectNode> end) {
+        try {
+            lookAtEach(open, end);
+        } catch (Failure e) {
+            throw e.whileWaiting("What became of " + open.size() + " of them is not known; they are due. See: walroute"
+                    + " dead-letters list");
+        }
+    }
+
+    private void lookAtEach(Map<Long, ObjectNode> open, Consumer<ObjectNode> end) {
         List<Long> ids = List.copyOf(open.keySet());
         for (int from = 0; from < ids.size(); from += IDS_A_CALL) {
             List<Long> part = ids.subList(from, Math.min(ids.size(), from + IDS_A_CALL));

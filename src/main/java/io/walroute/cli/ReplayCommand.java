@@ -133,10 +133,20 @@ final class ReplayCommand implements Callable<Integer> {
                 progress.show(share(now), now.path("sent").asLong() + " changes sent");
             }
             Thread.sleep(LOOK_EVERY_MS); // the service does the work; nobody here could be told of its end
-            now = service.get("/replays/" + begun.path("id").asLong(), Map.of());
+            now = look(service, begun.path("id").asLong(), progress);
         }
         progress.end();
         return print(now);
+    }
+
+    private static JsonNode look(ManagementClient service, long id, ProgressLine progress) {
+        try {
+            return service.get("/replays/" + id, Map.of());
+        } catch (Failure e) {
+            progress.end();
+            throw e.whileWaiting("Replay " + id + " is not ended by that, and goes on when the service does. See:"
+                    + " walroute replay --list");
+        }
     }
 
     private static double share(JsonNode replay) {

@@ -120,7 +120,10 @@ public final class LocalChecks {
             return Result.ok("audit-disk", "the audit log is in PostgreSQL, not on this machine");
         }
         Path folder = existing(file().getParent());
-        long free = Files.getFileStore(folder).getUsableSpace();
+        return disk(folder, Files.getFileStore(folder).getUsableSpace());
+    }
+
+    static Result disk(Path folder, long free) {
         String line = Figures.bytes(free) + " free for the audit log in " + folder;
         String fix = "make room, set walroute.audit.keep shorter, or move it by walroute.audit.url";
         return free < TOO_LITTLE

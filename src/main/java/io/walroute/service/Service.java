@@ -510,6 +510,9 @@ public final class Service implements AutoCloseable {
         p.setProperty("camel.management.health-check-enabled", "false"); // HealthPaths answers
         p.setProperty("camel.management.jolokia-enabled", Boolean.toString(loopback));
         p.setProperty("camel.management.jolokia-path", "/observe/jolokia");
+        // Whatever a request asks for, traces stay in here. Camel hands Jolokia no settings: it takes them from the
+        // system's.
+        System.setProperty("jolokia.allowErrorDetails", "false");
         p.setProperty("camel.management.metrics-enabled", "true");
         p.setProperty("camel.metrics.enabled", "true");
         p.setProperty("camel.metrics.path", "/observe/metrics");

@@ -64,15 +64,37 @@ class CliTest {
         assertThat(walroute("--help")).isZero();
         assertThat(out()).contains("setup", "run", "dev", "demo", "simulate", "dead-letters", "Exit codes: 0 done");
 
-        for (String command : List.of("setup", "run", "dev", "demo", "simulate", "dead-letters")) {
+        List<String> commands = commandsOf(out());
+        assertThat(commands).hasSizeGreaterThan(15);
+        for (String command : commands) {
             assertThat(walroute(command, "--help")).as(command).isZero();
-            assertThat(out()).contains("Usage: walroute " + command, "Example: ", "--verbose", "--home=DIR");
+            assertThat(out())
+                    .contains("Usage: walroute " + command, "--verbose", "--home=DIR")
+                    .containsPattern("(?m)^Example: .*\\bwalroute " + command + "\\b");
             assertThat(err()).isEmpty();
+            for (String below : commandsOf(out())) {
+                assertThat(walroute(command, below, "-h"))
+                        .as(command + " " + below)
+                        .isZero();
+                assertThat(out())
+                        .contains("Usage: walroute " + command + " " + below)
+                        .containsPattern("(?m)^Example: .*\\bwalroute " + command + " " + below + "\\b")
+                        .contains("--json");
+            }
         }
-        for (String command : List.of("list", "show", "redrive", "discard")) {
-            assertThat(walroute("dead-letters", command, "-h")).isZero();
-            assertThat(out()).contains("Usage: walroute dead-letters " + command, "--json", "Example: ");
-        }
+        assertThat(walroute("dead-letters", "--help")).isZero();
+        assertThat(commandsOf(out())).containsExactly("list", "show", "redrive", "discard");
+    }
+
+    /** As a help lists them; a description goes on in lines that are indented further. */
+    private static List<String> commandsOf(String help) {
+        return help.lines()
+                .dropWhile(line -> !line.equals("Commands:"))
+                .skip(1)
+                .takeWhile(line -> line.startsWith("  "))
+                .filter(line -> !line.startsWith("   "))
+                .map(line -> line.strip().split("\\s+", 2)[0])
+                .toList();
     }
 
     @Test

@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.walroute.deadletter.DeadLetterComponent;
+import io.walroute.testing.FaultProxy;
 import io.walroute.testing.Receiver;
 import java.lang.management.ManagementFactory;
 import java.time.Duration;
@@ -21,6 +22,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayNameGeneration;
 import org.junit.jupiter.api.DisplayNameGenerator.ReplaceUnderscores;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** The same checks by HTTP, in Camel's registry and by JMX. */
@@ -100,6 +102,39 @@ class HealthTest {
         assertThat(rig.management("/observe/health/ready").statusCode()).isEqualTo(200);
         assertThat(check(health(), "cache").path("command").asText()).isEqualTo("walroute doctor");
         assertThat(jmx()).containsEntry("cache", "UP");
+    }
+
+    @Test
+    @Tag("faults")
+    void a_heartbeat_that_does_not_come_back_makes_it_unready_although_the_connection_lives() throws Exception {
+        rig.stop();
+        try (var proxy = new FaultProxy(rig.db.port())) {
+            rig.environment.computeIfPresent(
+                    "DATABASE_URL", (name, url) -> url.replace(":" + rig.db.port() + "/", ":" + proxy.port() + "/"));
+            rig.startReady();
+            String walSender = walSender();
+            assertThat(walSender).isNotNull();
+
+            proxy.holdToClientOf("replication\0database"); // the stream alone: heartbeats are still written
+            await().atMost(Duration.ofSeconds(60))
+                    .until(() -> rig.management("/observe/health/ready").statusCode() == 503);
+            assertThat(check(health(), "wal").path("status").asText()).isEqualTo("DOWN");
+            assertThat(check(health(), "wal").path("message").asText())
+                    .matches("no WAL heartbeat came back for 1\\d s: .*");
+            assertThat(rig.management("/observe/health/live").statusCode()).isEqualTo(200);
+            assertThat(walSender()).isEqualTo(walSender);
+
+            proxy.heal();
+            await().atMost(Duration.ofSeconds(60))
+                    .until(() -> rig.management("/observe/health/ready").statusCode() == 200);
+            assertThat(check(health(), "wal").path("message").asText()).startsWith("streaming from slot ");
+            assertThat(walSender()).as("the same connection").isEqualTo(walSender);
+            rig.stop();
+        }
+    }
+
+    private String walSender() {
+        return rig.db.query("SELECT active_pid FROM pg_replication_slots WHERE slot_name = '" + rig.slot + "'");
     }
 
     @Test

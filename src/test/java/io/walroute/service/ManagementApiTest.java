@@ -15,8 +15,11 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.sql.DriverManager;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayNameGeneration;
@@ -178,6 +181,48 @@ class ManagementApiTest {
         assertThat(rig.management("/observe/health/ready").statusCode()).isEqualTo(200);
         assertThat(rig.folder.resolve("management.token")).doesNotExist();
         assertThat(walroute("dead-letters", "redrive", "--all")).isZero();
+    }
+
+    @Test
+    void no_answer_shows_a_stack_trace_or_what_it_was_made_by() throws Exception {
+        rig.startReady();
+        String missing = "/observe/jolokia/read/io.walroute:type=Missing/State";
+        String traces = "includeStackTrace=true&serializeException=true";
+        String wanted = "{\"type\":\"read\",\"mbean\":\"io.walroute:type=Missing\",\"config\":"
+                + "{\"includeStackTrace\":\"true\",\"serializeException\":\"true\"}}";
+        try (var c = DriverManager.getConnection(rig.environment.get("WALROUTE_AUDIT_URL"));
+                var s = c.createStatement()) {
+            s.execute("PRAGMA busy_timeout = 10000");
+            s.execute("DROP TABLE replays");
+        }
+        var failed = rig.management("/api/replays");
+        assertThat(failed.statusCode()).isEqualTo(500);
+        String websocket = "http://127.0.0.1:" + rig.service().websocketPort().getAsInt();
+        for (var answer : List.of(
+                failed,
+                rig.management(missing + "?" + traces),
+                rig.management("/observe/jolokia/" + "read/nonsense?" + traces),
+                call("POST", "/observe/jolokia", wanted),
+                call("POST", "/observe/jolokia?" + traces, "[" + wanted + "]"),
+                call("POST", "/observe/jolokia?" + traces, wanted, "Authorization", "Bearer " + token()),
+                rig.management("/api/nothing"),
+                rig.management("/nothing"),
+                rig.management("/observe/metrics"),
+                rig.management("/observe/health"),
+                get(websocket + "/"),
+                get(websocket + "/ws"))) {
+            String said = answer.uri() + " " + answer.statusCode() + " " + answer.body();
+            assertThat(said).doesNotContain("\tat ", "\\tat ", "stacktrace", "stackTrace", "error_value", ".java:");
+            assertThat(answer.headers().map())
+                    .as(said)
+                    .doesNotContainKeys("server", "x-powered-by", "via", "x-aspnet-version");
+        }
+        assertThat(raw("GET / HTTP/9.9\nHost: localhost\n\n")).doesNotContainIgnoringCase("vert.x", "netty");
+    }
+
+    private static HttpResponse<String> get(String url) throws Exception {
+        return HttpClient.newHttpClient()
+                .send(HttpRequest.newBuilder(URI.create(url)).build(), HttpResponse.BodyHandlers.ofString());
     }
 
     // ---------------------------------------------------------------- commands
@@ -349,6 +394,47 @@ class ManagementApiTest {
         rig.receiver.otherwise(Receiver.Answer.status(200));
         rig.startReady();
         await().atMost(Duration.ofSeconds(20)).until(() -> rig.count("dead_letters") == 0);
+    }
+
+    @Test
+    void without_the_token_nothing_is_changed_and_one_line_says_where_it_should_be() throws Exception {
+        rig.startReady();
+        Files.delete(rig.folder.resolve("management.token"));
+        for (String[] command : new String[][] {
+            {"dead-letters", "redrive", "--all"},
+            {"pause", "source"},
+            {"replay", "--lsn", "0/1"},
+            {"backfill", "--table", "listings"}
+        }) {
+            assertThat(walroute(command)).as(String.join(" ", command)).isEqualTo(1);
+            assertThat(err())
+                    .startsWith(
+                            "The service at 127.0.0.1:" + rig.managementPort + " needs the token, and there is none in "
+                                    + rig.folder.resolve("management.token") + ". Use the service's own --home")
+                    .hasLineCount(1);
+            assertThat(out()).isEmpty();
+        }
+        assertThat(walroute("dead-letters", "list")).as("looking needs none").isZero();
+    }
+
+    @Test
+    void a_service_that_stops_while_a_redrive_is_waited_for_is_told_with_what_is_not_known() throws Exception {
+        rig.environment.put("WALROUTE_REDRIVE_HOOK_SCHEDULE", "1h,1h");
+        rig.startReady();
+        park(3);
+        int before = rig.receiver.requests().size();
+        rig.receiver.otherwise(Receiver.Answer.never());
+        var command = CompletableFuture.supplyAsync(() -> walroute("dead-letters", "redrive", "--all", "--wait"));
+        await().atMost(Duration.ofSeconds(30))
+                .until(() -> rig.receiver.requests().size() > before);
+        rig.stop();
+
+        assertThat(command.get(60, TimeUnit.SECONDS)).as(out() + err()).isEqualTo(1);
+        assertThat(err())
+                .containsPattern("^[Tt]he (connection to the )?service ")
+                .endsWith("What became of 3 of them is not known; they are due. See: walroute dead-letters list\n")
+                .hasLineCount(1);
+        assertThat(rig.count("dead_letters")).isEqualTo(3);
     }
 
     @Test

@@ -14,6 +14,8 @@ import java.time.Instant;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayNameGeneration;
@@ -181,6 +183,47 @@ class ReplayTest {
     }
 
     @Test
+    void a_time_alone_is_where_it_begins_and_one_before_the_log_is_refused_with_where_that_begins() throws Exception {
+        rig.db.execute("INSERT INTO listings(id, price_wei) VALUES (1, 1)");
+        String between = rig.db.query(
+                "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')");
+        rig.db.execute("INSERT INTO listings(id, price_wei) VALUES (2, 1)");
+        awaitWebhooks(2);
+
+        Replay ended = awaitEnd(replay("since", between, "route", "hook"));
+        assertThat(ended.state()).isEqualTo(Replay.State.DONE);
+        assertThat(ended.sent()).isEqualTo(1);
+        awaitWebhooks(3);
+        assertThat(event(rig.receiver.requests().get(2)).at("/key/id").asInt()).isEqualTo(2);
+
+        JsonNode first = rig.audit().get(0);
+        assertThat(walroute("replay", "--since", "2020-01-01T00:00:00Z")).isEqualTo(1);
+        assertThat(rig.cli.err())
+                .isEqualToIgnoringNewLines("the audit log doesn't reach back to 2020-01-01T00:00:00Z: it begins at "
+                        + first.at("/lsn").asText() + " ("
+                        + first.at("/timestamp").asText() + "). Replay from there");
+        assertThat(walroute("replay", "--since", "2999-01-01T00:00:00Z")).isEqualTo(1);
+        assertThat(rig.cli.err()).isEqualToIgnoringNewLines("no change was committed since 2999-01-01T00:00:00Z");
+        assertThat(walroute("replay", "--since", first.at("/timestamp").asText(), "--route", "hook"))
+                .isZero();
+        assertThat(rig.cli.out()).contains("done, 2 changes sent");
+    }
+
+    @Test
+    void a_key_that_no_change_has_sends_none_and_says_so() throws Exception {
+        rig.db.execute("INSERT INTO listings(id, price_wei) VALUES (1, 1)");
+        awaitWebhooks(1);
+        String[] nobody = {"replay", "--lsn", firstLsn(), "--table", "listings", "--key", "77"};
+
+        assertThat(rig.cli.run(nobody)).as(rig.cli.err()).isZero();
+        assertThat(rig.cli.out()).containsPattern("(?m)^Replay \\d+: done, 0 changes sent$");
+        assertThat(rig.receiver.requests()).hasSize(1);
+        assertThat(walroute("replay", "--lsn", firstLsn(), "--table", "listings", "--key", "77", "--dry-run"))
+                .isZero();
+        assertThat(rig.cli.out()).startsWith("Would send 0 changes");
+    }
+
+    @Test
     void what_cannot_be_replayed_is_refused_with_the_reason() throws Exception {
         assertThatThrownBy(() -> replay("lsn", "0/1")).hasMessage("the audit log is empty");
         rig.db.execute("INSERT INTO listings(id) VALUES (1)");
@@ -226,6 +269,27 @@ class ReplayTest {
         assertThat(rig.receiver.requests())
                 .as("nothing twice after a clean stop")
                 .hasSize(200);
+    }
+
+    @Test
+    void a_service_that_stops_while_the_command_waits_is_told_and_goes_on_with_the_replay_later() throws Exception {
+        rig.db.execute("INSERT INTO listings(id, price_wei) SELECT g, 1 FROM generate_series(1, 50) g");
+        awaitWebhooks(50);
+        String lsn = firstLsn();
+        var command = CompletableFuture.supplyAsync(
+                () -> walroute("replay", "--lsn", lsn, "--route", "hook", "--rate", "10"));
+        awaitWebhooks(52);
+        rig.stop();
+
+        assertThat(command.get(60, TimeUnit.SECONDS)).as(rig.cli.out()).isEqualTo(1);
+        assertThat(rig.cli.err())
+                .containsPattern("^[Tt]he (connection to the )?service ")
+                .containsPattern("Replay \\d+ is not ended by that, and goes on when the service does\\. See: walroute"
+                        + " replay --list\\R$")
+                .hasLineCount(1);
+        rig.startReady();
+        awaitEnd(rig.service().replays().list(1).get(0));
+        awaitWebhooks(100);
     }
 
     @Test

@@ -10,12 +10,20 @@ import ch.qos.logback.classic.spi.ThrowableProxyUtil;
 import ch.qos.logback.core.AppenderBase;
 import io.lettuce.core.AclSetuserArgs;
 import io.walroute.testing.Receiver;
+import io.walroute.testing.TestCa;
+import io.walroute.tls.TlsFiles;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -40,9 +48,15 @@ class SecretsTest {
     private static final String TOKEN = "sEcretManagementToken6";
     private static final String SALT = "sEcretRedactionSalt7";
     private static final String AUDIT = "sEcretAudit8";
+    private static final String JWT = "sEcretOfJwts9";
+    private static final String NOTIFY_TLS = "sEcretNotifyTls10";
+    private static final String MANAGEMENT_TLS = "sEcretManagementTls11";
+    private static final String RABBITMQ = "sEcretRabbitMq12";
+    private static final String STREAM = "sEcretStreamRedis13";
 
     private final Listener said = new Listener();
     private ServiceRig rig;
+    private HttpClient management;
     private String role;
     private String auditRole;
 
@@ -79,13 +93,15 @@ class SecretsTest {
                 "CREATE ROLE " + auditRole + " LOGIN PASSWORD '" + AUDIT + "'",
                 "GRANT CREATE ON SCHEMA public TO " + auditRole);
         try (var redis = rig.redis()) {
-            redis.sync()
-                    .aclSetuser(
-                            "walroute",
-                            AclSetuserArgs.Builder.on()
-                                    .addPassword(REDIS)
-                                    .keyPattern("*")
-                                    .allCommands());
+            for (String[] user : new String[][] {{"walroute", REDIS}, {"streams", STREAM}}) {
+                redis.sync()
+                        .aclSetuser(
+                                user[0],
+                                AclSetuserArgs.Builder.on()
+                                        .addPassword(user[1])
+                                        .keyPattern("*")
+                                        .allCommands());
+            }
         }
         Map<String, String> e = rig.environment;
         e.put("DATABASE_URL", rig.db.url().replace("postgres:postgres@", role + ":" + DATABASE + "@"));
@@ -100,6 +116,29 @@ class SecretsTest {
                 "WALROUTE_AUDIT_URL",
                 "jdbc:postgresql://" + rig.db.host() + ":" + rig.db.port() + "/" + rig.db.name() + "?user=" + auditRole
                         + "&password=" + AUDIT);
+        e.put("WALROUTE_NOTIFY_JWT_SECRET", JWT + "a".repeat(32));
+        e.put("WALROUTE_DISTRIBUTE_REDIS_STREAM_TABLES", "listings");
+        e.put("WALROUTE_DISTRIBUTE_REDIS_URL", rig.redis.url().replace("redis://", "redis://streams:" + STREAM + "@"));
+        e.put("WALROUTE_DISTRIBUTE_RABBITMQ_TABLES", "listings"); // nobody answers there
+        e.put(
+                "WALROUTE_DISTRIBUTE_RABBITMQ_URL",
+                "amqp://walroute:" + RABBITMQ + "@127.0.0.1:" + ServiceRig.freePort() + "/default");
+        var server = new TestCa(rig.folder, "secrets").issue("localhost", "ip:127.0.0.1");
+        for (String[] port : new String[][] {{"NOTIFY", NOTIFY_TLS}, {"MANAGEMENT", MANAGEMENT_TLS}}) {
+            Path store = server.pkcs12(rig.folder.resolve(port[0] + ".p12"), port[1]);
+            e.put("WALROUTE_" + port[0] + "_TLS_CERTIFICATE", store.toString());
+            e.put("WALROUTE_" + port[0] + "_TLS_PASSWORD", port[1]);
+            management = HttpClient.newBuilder()
+                    .sslContext(new TlsFiles("test", store, null, port[1]).trustingItsOwn())
+                    .build();
+        }
+    }
+
+    private HttpResponse<String> management(String path) throws Exception {
+        return management.send(
+                HttpRequest.newBuilder(URI.create("https://127.0.0.1:" + rig.managementPort + path))
+                        .build(),
+                HttpResponse.BodyHandlers.ofString());
     }
 
     @AfterEach
@@ -112,7 +151,20 @@ class SecretsTest {
 
     private void assertThatNothingSaidHoldsASecret() {
         Map<String, String> secrets = new LinkedHashMap<>();
-        for (String secret : Arrays.asList(DATABASE, REDIS, WEBHOOK, URL_TOKEN, HEADER, TOKEN, SALT, AUDIT)) {
+        for (String secret : List.of(
+                DATABASE,
+                REDIS,
+                WEBHOOK,
+                URL_TOKEN,
+                HEADER,
+                TOKEN,
+                SALT,
+                AUDIT,
+                JWT,
+                NOTIFY_TLS,
+                MANAGEMENT_TLS,
+                RABBITMQ,
+                STREAM)) {
             said.lines.stream()
                     .filter(line -> line.contains(secret))
                     .findFirst()
@@ -133,14 +185,19 @@ class SecretsTest {
             "/api/dead-letters",
             "/api/dead-letters/1",
             "/api/replays",
-            "/api/backfills",
+            "/api/backfill",
+            "/api/skips",
+            "/api/routes",
             "/api/metrics/lag",
             "/api/metrics/stats",
             "/api/metrics/errors",
             "/api/metrics/handlers",
             "/api/nothing"
         }) {
-            var answer = rig.management(path);
+            var answer = management(path);
+            assertThat(answer.body().contains("is no call of this version"))
+                    .as(path + " is a call")
+                    .isEqualTo(path.equals("/api/nothing"));
             said.add(path, answer.statusCode() + " " + answer.headers().map() + answer.body());
         }
         for (String[] command : new String[][] {
@@ -207,16 +264,17 @@ class SecretsTest {
         await().atMost(SOON)
                 .until(() -> !"0".equals(rig.db.query("SELECT count(*) FROM dead_letters WHERE sink = 'hook'")));
         try (var redis = rig.redis()) {
-            redis.sync()
-                    .aclSetuser("walroute", AclSetuserArgs.Builder.resetpass().addPassword("another"));
-            redis.sync().clientKill(io.lettuce.core.KillArgs.Builder.user("walroute"));
+            for (String user : new String[] {"walroute", "streams"}) {
+                redis.sync().aclSetuser(user, AclSetuserArgs.Builder.resetpass().addPassword("another"));
+                redis.sync().clientKill(io.lettuce.core.KillArgs.Builder.user(user));
+            }
         }
         rig.db.execute(
                 "INSERT INTO listings(id) VALUES (3)",
                 "ALTER ROLE " + role + " PASSWORD 'another'",
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '" + role + "'");
         await().atMost(SOON).until(() -> {
-            String health = rig.management("/observe/health").body();
+            String health = management("/observe/health").body();
             return health.contains("Redis at")
                     && !rig.service().health().report().isReady();
         });
@@ -241,7 +299,12 @@ class SecretsTest {
             {"WALROUTE_AUDIT_URL", rig.environment.get("WALROUTE_AUDIT_URL").replace(AUDIT, AUDIT + "x")},
             {"WALROUTE_MANAGEMENT_TOKEN", TOKEN + " " + TOKEN},
             {"WALROUTE_REDACT_SALT", SALT + " " + SALT},
-            {"WALROUTE_HOOK_MARKETPLACE_HEADER_X_API_KEY", HEADER + "\n" + HEADER}
+            {"WALROUTE_HOOK_MARKETPLACE_HEADER_X_API_KEY", HEADER + "\n" + HEADER},
+            {"WALROUTE_NOTIFY_JWT_SECRET", JWT},
+            {"WALROUTE_NOTIFY_TLS_PASSWORD", NOTIFY_TLS + "x"},
+            {"WALROUTE_MANAGEMENT_TLS_PASSWORD", MANAGEMENT_TLS + "x"},
+            {"WALROUTE_DISTRIBUTE_RABBITMQ_URL", "amqp://walroute:" + RABBITMQ + "@:x"},
+            {"WALROUTE_DISTRIBUTE_REDIS_URL", "redis://streams:" + STREAM + "@:x"}
         }) {
             String right = rig.environment.put(wrong[0], wrong[1]);
             Throwable refused = catchThrowable(() -> rig.start());

@@ -30,6 +30,7 @@ public final class FaultProxy implements AutoCloseable {
     private volatile boolean holdToServer;
     private volatile String held = "";
     private volatile boolean holdToClient;
+    private volatile String heldToClient = "";
     private volatile long delayMillis;
     private volatile boolean closed;
 
@@ -71,9 +72,8 @@ public final class FaultProxy implements AutoCloseable {
 
     /** Bytes go nowhere, in both directions, and no connection is closed; new ones are taken and hang. */
     public void blackHole() {
-        held = "";
-        holdToServer = true;
-        holdToClient = true;
+        holdToServer();
+        holdToClient();
     }
 
     /** What the client sends no longer arrives; what the server sends does. */
@@ -89,6 +89,12 @@ public final class FaultProxy implements AutoCloseable {
 
     /** What the server sends no longer arrives; what the client sends does. */
     public void holdToClient() {
+        holdToClientOf("");
+    }
+
+    /** As {@link #holdToClient()}, on those connections alone whose client has said this text among its first bytes. */
+    public void holdToClientOf(String greeting) {
+        heldToClient = greeting;
         holdToClient = true;
     }
 
@@ -224,7 +230,9 @@ public final class FaultProxy implements AutoCloseable {
 
     private void pass(Link link, boolean toServer) throws InterruptedException {
         synchronized (gate) {
-            while (toServer ? holdToServer && link.greeting.contains(held) : holdToClient) {
+            while (toServer
+                    ? holdToServer && link.greeting.contains(held)
+                    : holdToClient && link.greeting.contains(heldToClient)) {
                 gate.wait();
             }
         }

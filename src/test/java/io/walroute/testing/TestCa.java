@@ -18,7 +18,23 @@ public final class TestCa {
     private final String name;
 
     /** One certificate with its key. */
-    public record Identity(Path certificate, Path key, Path pkcs12, Path pkcs8) {}
+    public record Identity(Path certificate, Path key, Path pkcs12, Path pkcs8) {
+        /** The same in a store of its own, with another password. */
+        public Path pkcs12(Path file, String password) throws GeneralSecurityException, IOException {
+            KeyStore keys = load(pkcs12);
+            var other = KeyStore.getInstance("PKCS12");
+            other.load(null, null);
+            other.setKeyEntry(
+                    "user",
+                    keys.getKey("user", PASSWORD.toCharArray()),
+                    password.toCharArray(),
+                    keys.getCertificateChain("user"));
+            try (var out = Files.newOutputStream(file)) {
+                other.store(out, password.toCharArray());
+            }
+            return file;
+        }
+    }
 
     public TestCa(Path folder, String name) throws Exception {
         this.folder = folder;
@@ -94,8 +110,12 @@ public final class TestCa {
     }
 
     private KeyStore keyStore(String id) throws GeneralSecurityException, IOException {
+        return load(Path.of(store(id)));
+    }
+
+    private static KeyStore load(Path store) throws GeneralSecurityException, IOException {
         KeyStore keys = KeyStore.getInstance("PKCS12");
-        try (var in = Files.newInputStream(Path.of(store(id)))) {
+        try (var in = Files.newInputStream(store)) {
             keys.load(in, PASSWORD.toCharArray());
         }
         return keys;
