@@ -133,7 +133,7 @@ public final class Crowd {
             }
             // Not faster than the server's queue of new connections can take.
             while (i - crowd.answered > 100) {
-                Thread.sleep(1);
+                Thread.sleep(1); // the reading thread counts; it has better to do than to wake this one
             }
         }
         crowd.awaitAnswers(clients);
@@ -164,7 +164,7 @@ public final class Crowd {
 
     private void awaitAnswers(int clients) throws InterruptedException {
         while (answered + lost < clients) {
-            Thread.sleep(10);
+            Thread.sleep(10); // the same
         }
     }
 

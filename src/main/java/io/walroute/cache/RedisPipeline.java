@@ -67,7 +67,7 @@ final class RedisPipeline implements AutoCloseable {
     /** After a failover the name may lead to another server, and a new connection logs in again. */
     private static final Pattern MENDED_BY_RECONNECT = Pattern.compile("^(READONLY|MASTERDOWN|NOAUTH)\\b.*");
 
-    /** Parts of one command: Redis does nothing else meanwhile, about 5 µs each. */
+    /** Parts of one command: Redis does nothing else meanwhile. */
     private static final int MOST_JOINED = 64;
     /** Nothing is heard of a command until all of it has been sent and done; too long a silence counts as a lost connection. */
     private static final int MOST_BYTES_JOINED = 256 << 10;

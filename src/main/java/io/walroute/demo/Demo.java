@@ -276,7 +276,7 @@ public final class Demo {
     /** Between two drawings of the board, or two looks at a service that is starting. @return false if it was interrupted */
     private static boolean sleep(long millis) {
         try {
-            Thread.sleep(millis);
+            Thread.sleep(millis); // a person looks at the board; another process starts
             return true;
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();

@@ -451,7 +451,7 @@ public final class Service implements AutoCloseable {
                 Long.toString(settings.drainTimeout().toSeconds() + 1));
         p.setProperty("camel.main.jmx-management-statistics-level", "RoutesOnly");
         p.setProperty("camel.main.stream-caching-enabled", "false"); // bodies are change events
-        // Sorted maps that fold case take more of a change's way through the routes than the routes themselves.
+        // Each hand-over copies a change's headers: plain maps, not sorted ones that fold case.
         p.setProperty("camel.main.case-insensitive-headers", "false");
         for (String sink : List.of("cache", "notify", "hook", "invalidation")) {
             p.setProperty("walroute." + sink + ".enabled", Boolean.toString(!off.contains(sink)));
