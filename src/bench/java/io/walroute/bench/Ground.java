@@ -166,6 +166,14 @@ final class Ground implements AutoCloseable {
     }
 
     void execute(String... statements) throws SQLException {
+        execute(database, statements);
+    }
+
+    String query(String sql) throws SQLException {
+        return query(database, sql);
+    }
+
+    static void execute(Connection database, String... statements) throws SQLException {
         try (var s = database.createStatement()) {
             for (String sql : statements) {
                 s.execute(sql);
@@ -173,7 +181,8 @@ final class Ground implements AutoCloseable {
         }
     }
 
-    String query(String sql) throws SQLException {
+    /** The first column of the first row, as text. */
+    static String query(Connection database, String sql) throws SQLException {
         try (var s = database.createStatement();
                 var rows = s.executeQuery(sql)) {
             rows.next();

@@ -163,19 +163,11 @@ final class MeasuredService implements AutoCloseable {
     }
 
     void execute(String... statements) throws SQLException {
-        try (var s = database.createStatement()) {
-            for (String sql : statements) {
-                s.execute(sql);
-            }
-        }
+        Ground.execute(database, statements);
     }
 
     String query(String sql) throws SQLException {
-        try (var s = database.createStatement();
-                var rows = s.executeQuery(sql)) {
-            rows.next();
-            return rows.getString(1);
-        }
+        return Ground.query(database, sql);
     }
 
     private java.util.Optional<HttpResponse<String>> get(String path) throws Exception {

@@ -6,8 +6,6 @@ import static org.awaitility.Awaitility.await;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayNameGeneration;
@@ -18,22 +16,14 @@ import org.junit.jupiter.api.Test;
 @DisplayNameGeneration(ReplaceUnderscores.class)
 class ProcessTest {
     private ServiceRig rig;
-    private final List<Process> processes = new ArrayList<>();
 
     @AfterEach
     void close() throws Exception {
-        for (Process process : processes) {
-            process.destroyForcibly().waitFor();
-        }
-        await().until(() -> "f"
-                .equals(rig.db.query("SELECT active FROM pg_replication_slots WHERE slot_name = '" + rig.slot + "'")));
         rig.close();
     }
 
     private Process run(Path log) throws Exception {
-        Process process = rig.process(log, "run");
-        processes.add(process);
-        return process;
+        return rig.process(log, "run");
     }
 
     private void awaitReady(Process process) {

@@ -55,6 +55,7 @@ final class ServiceRig implements AutoCloseable {
     final int managementPort = freePort();
     Redis redis = Redis.start();
     private RedisClient redisClient;
+    private final List<Process> processes = new ArrayList<>();
     private Service service;
 
     ServiceRig(String... ddl) throws Exception {
@@ -122,7 +123,7 @@ final class ServiceRig implements AutoCloseable {
         return service;
     }
 
-    /** A command as a process of its own, with {@code -Xmx256m} and this rig's settings; ended by who asked for it. */
+    /** A command as a process of its own, with {@code -Xmx256m} and this rig's settings; killed by {@link #close} if it still runs. */
     Process process(Path output, String... command) throws IOException {
         List<String> java = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
@@ -133,7 +134,20 @@ final class ServiceRig implements AutoCloseable {
         java.addAll(List.of(command));
         var builder = new ProcessBuilder(java).redirectErrorStream(true).redirectOutput(output.toFile());
         builder.environment().putAll(environment);
-        return builder.start();
+        Process process = builder.start();
+        processes.add(process);
+        return process;
+    }
+
+    /** A dead service's walsender may outlive it for a moment. */
+    private void endProcesses() {
+        if (processes.isEmpty()) {
+            return;
+        }
+        processes.forEach(process -> process.destroyForcibly().onExit().join());
+        await().until(() -> "f"
+                .equals(db.query("SELECT coalesce(bool_or(active), false) FROM pg_replication_slots WHERE slot_name = '"
+                        + slot + "'")));
     }
 
     /** How many changes a sink has taken, as its meter says. */
@@ -267,6 +281,7 @@ final class ServiceRig implements AutoCloseable {
     @Override
     public void close() throws IOException {
         stop();
+        endProcesses();
         if (redisClient != null) {
             redisClient.shutdown();
         }

@@ -9,8 +9,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayNameGeneration;
@@ -30,22 +28,14 @@ class SkipKillTest {
     Path routes;
 
     private ServiceRig rig;
-    private final List<Process> processes = new ArrayList<>();
 
     @AfterEach
     void close() throws Exception {
-        for (Process process : processes) {
-            process.destroyForcibly().waitFor();
-        }
-        await().until(() -> "f"
-                .equals(rig.db.query("SELECT active FROM pg_replication_slots WHERE slot_name = '" + rig.slot + "'")));
         rig.close();
     }
 
     private Process run(String log) throws Exception {
-        Process process = rig.process(rig.folder.resolve(log), "run");
-        processes.add(process);
-        return process;
+        return rig.process(rig.folder.resolve(log), "run");
     }
 
     private void awaitReady(Process process) {
