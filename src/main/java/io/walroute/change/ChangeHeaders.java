@@ -1,5 +1,7 @@
 package io.walroute.change;
 
+import java.util.Set;
+
 /** Message headers that every change carries in the routes, beside those of camel-debezium. */
 public final class ChangeHeaders {
     /** String: the table's name without schema. */
@@ -17,6 +19,9 @@ public final class ChangeHeaders {
 
     /** Long: which replay sent the change again; missing on changes that come for the first time. */
     public static final String REPLAY = "replayId";
+
+    /** Those that follow from the event itself. */
+    public static final Set<String> FROM_EVENT = Set.of(TABLE, SCHEMA, OPERATION, EVENT_ID, LSN, XID);
 
     private ChangeHeaders() {}
 }

@@ -13,7 +13,6 @@ import java.util.Date;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.TreeMap;
 import java.util.UUID;
 
@@ -27,14 +26,6 @@ final class KeptHeaders {
             .enable(DeserializationFeature.USE_BIG_DECIMAL_FOR_FLOATS)
             .build();
     private static final TypeReference<Map<String, Object>> MAP = new TypeReference<>() {};
-    private static final Set<String> FROM_EVENT = Set.of(
-            ChangeHeaders.TABLE,
-            ChangeHeaders.SCHEMA,
-            ChangeHeaders.OPERATION,
-            ChangeHeaders.EVENT_ID,
-            ChangeHeaders.LSN,
-            ChangeHeaders.XID,
-            "breadcrumbId");
 
     private KeptHeaders() {}
 
@@ -42,7 +33,10 @@ final class KeptHeaders {
     static String toJson(Map<String, Object> headers) {
         Map<String, Object> kept = new TreeMap<>();
         headers.forEach((name, value) -> {
-            Object json = name.startsWith("Camel") || FROM_EVENT.contains(name) ? null : json(value);
+            Object json =
+                    name.startsWith("Camel") || ChangeHeaders.FROM_EVENT.contains(name) || name.equals("breadcrumbId")
+                            ? null
+                            : json(value);
             if (json != null) {
                 kept.put(name, json);
             }

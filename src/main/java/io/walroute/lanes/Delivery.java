@@ -28,17 +28,7 @@ final class Delivery {
     private static final List<String> RAW_HEADERS =
             List.of("CamelDebeziumKey", "CamelDebeziumBefore", "CamelDebeziumDdlSQL");
 
-    private static final Set<String> OWN_HEADERS = Set.of(
-            ChangeHeaders.TABLE,
-            ChangeHeaders.SCHEMA,
-            ChangeHeaders.OPERATION,
-            ChangeHeaders.EVENT_ID,
-            ChangeHeaders.LSN,
-            ChangeHeaders.XID,
-            ChangeHeaders.REPLAY,
-            "replayRoute",
-            "tableRoute",
-            "topic");
+    private static final Set<String> OWN_HEADERS = Set.of(ChangeHeaders.REPLAY, "replayRoute", "tableRoute", "topic");
 
     final Claim claim;
     /** The change's id; null if the body is no change. */
@@ -146,7 +136,9 @@ final class Delivery {
      * name.
      */
     private static boolean isOfRoute(String header) {
-        return !OWN_HEADERS.contains(header) && !header.startsWith("CamelDebezium");
+        return !ChangeHeaders.FROM_EVENT.contains(header)
+                && !OWN_HEADERS.contains(header)
+                && !header.startsWith("CamelDebezium");
     }
 
     /** A redriven delivery of another lane may reach this one through that lane's route: here it is one like others. */
