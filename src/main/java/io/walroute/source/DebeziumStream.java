@@ -1,55 +1,65 @@
 package io.walroute.source;
 
+import io.debezium.connector.postgresql.PostgresConnector;
+import io.debezium.connector.postgresql.PostgresConnectorTask;
 import io.debezium.connector.postgresql.connection.ReplicationMessageColumnValueResolver;
-import io.debezium.embedded.Connect;
-import io.debezium.engine.ChangeEvent;
-import io.debezium.engine.DebeziumEngine;
-import io.debezium.engine.DebeziumEngine.RecordCommitter;
-import io.debezium.engine.spi.OffsetCommitPolicy;
-import java.io.IOException;
+import io.debezium.connector.postgresql.pipeline.txmetadata.PostgresTransactionMonitor;
+import io.debezium.pipeline.metrics.DefaultChangeEventSourceMetricsFactory;
 import java.sql.SQLException;
 import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Properties;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import org.apache.kafka.connect.errors.RetriableException;
+import java.util.stream.Collectors;
+import org.apache.kafka.common.metrics.PluginMetrics;
 import org.apache.kafka.connect.source.SourceRecord;
+import org.apache.kafka.connect.source.SourceTaskContext;
+import org.apache.kafka.connect.storage.OffsetStorageReader;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** A {@link ChangeStream} by Debezium's embedded engine, with an empty offset store: its only position is the slot. */
+/**
+ * A {@link ChangeStream} by Debezium's connector for PostgreSQL, driven as Kafka Connect drives a source task: start, poll, commit,
+ * stop, all on one thread. Its only position is the slot.
+ *
+ * <p>Debezium's own embedded engine does the same and hands each record to an executor in between, whose future, wrapper and offset
+ * store are of no use here.
+ */
 final class DebeziumStream implements ChangeStream {
     private static final Logger LOG = LoggerFactory.getLogger(DebeziumStream.class);
 
     /** Classes of Debezium's that have one of ours in their place. */
-    private static final List<String> REPLACED = List.of(
-            ReplicationMessageColumnValueResolver.class.getName(), "io.debezium.pipeline.source.spi.EventFormatter");
+    private static final List<Class<?>> REPLACED = List.of(
+            ReplicationMessageColumnValueResolver.class,
+            DefaultChangeEventSourceMetricsFactory.class,
+            PostgresTransactionMonitor.class);
 
-    private final Properties settings;
+    private final Map<String, String> settings;
     private final DebeziumReader reader;
     private final CountDownLatch ended = new CountDownLatch(1);
-    private DebeziumEngine<ChangeEvent<SourceRecord, SourceRecord>> engine;
+    private Thread thread;
     private volatile boolean closing;
+    /** Guards the interrupt: one that comes while the task starts or stops would leave connections open. */
+    private final Object interruptible = new Object();
+
+    private boolean polling;
 
     DebeziumStream(Properties settings, DebeziumReader reader) {
-        this.settings = settings;
+        this.settings = settings.stringPropertyNames().stream()
+                .collect(Collectors.toMap(name -> name, settings::getProperty, (a, b) -> b, HashMap::new));
         this.reader = reader;
     }
 
     @Override
     public void start(Handler handler) {
         checkClassPath();
-        engine = DebeziumEngine.create(Connect.class)
-                .using(settings)
-                // In code: as a property this policy fails to build. It costs nothing, since the store is in memory.
-                .using(OffsetCommitPolicy.always())
-                .using((success, message, error) -> ended(handler, message, error))
-                .notifying(new Batches(handler))
-                .build();
-        Thread thread = new Thread(engine, "wal-" + settings.getProperty("name"));
+        thread = new Thread(() -> run(handler), "wal-" + settings.get("name"));
         thread.setDaemon(true);
         thread.start();
     }
@@ -57,27 +67,79 @@ final class DebeziumStream implements ChangeStream {
     /** With Debezium's own class in its place, values would be altered in silence. */
     private static void checkClassPath() {
         Object ours = DebeziumStream.class.getProtectionDomain().getCodeSource();
-        try {
-            for (String name : REPLACED) {
-                Object loaded = Class.forName(name).getProtectionDomain().getCodeSource();
-                if (!Objects.equals(ours, loaded)) {
-                    throw new IllegalStateException(
-                            name + ", in whose place walroute has a class of its own, comes from " + loaded
-                                    + ". Put walroute.jar first on the class path");
-                }
+        for (Class<?> type : REPLACED) {
+            Object loaded = type.getProtectionDomain().getCodeSource();
+            if (!Objects.equals(ours, loaded)) {
+                throw new IllegalStateException(
+                        type.getName() + ", in whose place walroute has a class of its own, comes from " + loaded
+                                + ". Put walroute.jar first on the class path");
             }
-        } catch (ClassNotFoundException e) {
-            throw new IllegalStateException("walroute.jar isn't whole: " + e.getMessage(), e);
         }
     }
 
-    private void ended(Handler handler, String message, Throwable error) {
-        // An ordinary close while traffic flows may end in a RejectedExecutionException: that is no failure.
-        handler.ended(
-                closing
-                        ? Optional.empty()
-                        : Optional.of(error != null ? error : new IllegalStateException(String.valueOf(message))));
+    private void run(Handler handler) {
+        Throwable failure = null;
+        try {
+            stream(handler);
+        } catch (Throwable e) {
+            failure = e;
+        }
+        handler.ended(closing ? Optional.empty() : Optional.ofNullable(failure));
         ended.countDown();
+    }
+
+    private void stream(Handler handler) throws InterruptedException, SQLException {
+        checkSettings();
+        var task = new PostgresConnectorTask();
+        var position = new Position();
+        task.initialize(position);
+        try {
+            task.start(settings);
+            mayBeInterrupted(true);
+            while (!closing) {
+                List<SourceRecord> records = task.poll();
+                if (records != null && !records.isEmpty()) {
+                    handler.handle(items(records), item -> confirm(item, position, task));
+                }
+            }
+        } finally {
+            mayBeInterrupted(false);
+            task.stop();
+        }
+    }
+
+    private void mayBeInterrupted(boolean may) {
+        synchronized (interruptible) {
+            polling = may;
+            if (!may) {
+                Thread.interrupted(); // what comes next closes connections, and must not be broken off
+            }
+        }
+    }
+
+    private void checkSettings() {
+        String errors = new PostgresConnector()
+                .validate(settings).configValues().stream()
+                        .flatMap(value -> value.errorMessages().stream())
+                        .collect(Collectors.joining("; "));
+        if (!errors.isEmpty()) {
+            throw new IllegalStateException("the connector refuses its settings: " + errors);
+        }
+    }
+
+    private List<Item> items(List<SourceRecord> records) throws SQLException {
+        List<Item> items = new ArrayList<>(records.size());
+        for (SourceRecord record : records) {
+            reader.read(record, record).ifPresent(items::add);
+        }
+        return items;
+    }
+
+    private static void confirm(Item item, Position position, PostgresConnectorTask task) throws InterruptedException {
+        if (item.mark() instanceof SourceRecord record) {
+            position.reached(record);
+            task.commit();
+        }
     }
 
     @Override
@@ -85,8 +147,14 @@ final class DebeziumStream implements ChangeStream {
         closing = true;
         try {
             while (ended.getCount() > 0) {
-                closeOnce();
-                // The engine refuses to be closed while it starts: ask again.
+                synchronized (interruptible) {
+                    if (polling && Thread.currentThread() != thread) {
+                        thread.interrupt();
+                    }
+                }
+                if (Thread.currentThread() == thread) {
+                    return; // ends when the handler returns
+                }
                 ended.await(100, TimeUnit.MILLISECONDS);
             }
         } catch (InterruptedException e) {
@@ -94,48 +162,43 @@ final class DebeziumStream implements ChangeStream {
         }
     }
 
-    private void closeOnce() {
-        try {
-            engine.close();
-        } catch (IllegalStateException startingOrStopping) {
-            LOG.debug("The engine can't be closed yet: {}", startingOrStopping.getMessage());
-        } catch (IOException e) {
-            LOG.debug("Closing the engine failed", e);
-        }
-    }
+    /** Where the task reads what may be confirmed: nothing at its start, then what was confirmed last. */
+    private static final class Position implements SourceTaskContext, OffsetStorageReader {
+        private volatile SourceRecord newest;
 
-    /** The engine's batches as items. */
-    private final class Batches implements DebeziumEngine.ChangeConsumer<ChangeEvent<SourceRecord, SourceRecord>> {
-        private final Handler handler;
-
-        Batches(Handler handler) {
-            this.handler = handler;
+        void reached(SourceRecord record) {
+            newest = record;
         }
 
         @Override
-        public void handleBatch(
-                List<ChangeEvent<SourceRecord, SourceRecord>> records,
-                RecordCommitter<ChangeEvent<SourceRecord, SourceRecord>> committer)
-                throws InterruptedException {
-            try {
-                List<Item> items = new ArrayList<>(records.size());
-                for (var record : records) {
-                    reader.read(record.value(), record).ifPresent(items::add);
-                }
-                handler.handle(items, item -> confirm(item, committer));
-            } catch (RetriableException e) {
-                // The engine takes this class as leave to go on with the next batch; this one would be lost.
-                throw new IllegalStateException(e.getMessage(), e);
-            } catch (SQLException e) {
-                throw new IllegalStateException("the catalog can't be read: " + e.getMessage(), e);
-            }
+        public Map<String, String> configs() {
+            return Map.of();
         }
 
+        @Override
+        public PluginMetrics pluginMetrics() {
+            throw new UnsupportedOperationException("there is no Kafka Connect worker to keep metrics");
+        }
+
+        @Override
+        public OffsetStorageReader offsetStorageReader() {
+            return this;
+        }
+
+        @Override
         @SuppressWarnings("unchecked")
-        private void confirm(Item item, RecordCommitter<ChangeEvent<SourceRecord, SourceRecord>> committer)
-                throws InterruptedException {
-            committer.markProcessed((ChangeEvent<SourceRecord, SourceRecord>) item.mark());
-            committer.markBatchFinished();
+        public <T> Map<String, Object> offset(Map<String, T> partition) {
+            SourceRecord record = newest;
+            return record == null || !record.sourcePartition().equals(partition)
+                    ? null
+                    : (Map<String, Object>) record.sourceOffset();
+        }
+
+        @Override
+        public <T> Map<Map<String, T>, Map<String, Object>> offsets(Collection<Map<String, T>> partitions) {
+            Map<Map<String, T>, Map<String, Object>> offsets = new HashMap<>();
+            partitions.forEach(partition -> offsets.put(partition, offset(partition)));
+            return offsets;
         }
     }
 }

@@ -42,6 +42,7 @@ public class WalConfiguration extends PostgresConnectorEmbeddedDebeziumConfigura
         setConverters("walroute");
         setUnavailableValuePlaceholder(TextConverter.ABSENT);
         Map<String, Object> more = new HashMap<>();
+        more.put("extended.headers.enabled", "false"); // the connector's name and version with each change
         more.put("walroute.type", TextConverter.class.getName());
         // What a role or database sets for its sessions must not change what a value looks like.
         more.put("driver.options", TextConverter.DRIVER_OPTIONS);
