@@ -28,6 +28,8 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.regex.Pattern;
@@ -72,6 +74,9 @@ final class RedisPipeline implements AutoCloseable {
     /** Nothing is heard of a command until all of it has been sent and done; too long a silence counts as a lost connection. */
     private static final int MOST_BYTES_JOINED = 256 << 10;
 
+    /** One that Redis works on, one that waits in its socket: more make it no faster. */
+    private static final int MOST_UNDER_WAY = 2;
+
     private static final long LEAST_CONNECTED_NANOS = TimeUnit.SECONDS.toNanos(1);
 
     private final RedisURI uri;
@@ -93,6 +98,10 @@ final class RedisPipeline implements AutoCloseable {
     private long connectedNanos;
     private long backoffMs = SHORTEST_BACKOFF_MS;
 
+    /** Commands that were sent and have no answer yet. */
+    private final AtomicInteger underWay = new AtomicInteger();
+
+    private volatile boolean gathering;
     private volatile boolean closed;
     private volatile long lastAnswerNanos;
     /** Why there is no connection; null while there is one. */
@@ -175,7 +184,8 @@ final class RedisPipeline implements AutoCloseable {
 
     /**
      * As {@link #send}, but what waits at the same time goes in one command: Redis and the client have their costs by command.
-     * If that fails, all its parts fail, though it may have done some of them.
+     * If that fails, all its parts fail, though it may have done some of them. What is sent without waiting for an answer in
+     * between may overtake each other.
      *
      * @param bytes how much it sends, about: what is large goes alone
      * @param joint the same for all parts that may go together, and stateless
@@ -217,6 +227,7 @@ final class RedisPipeline implements AutoCloseable {
                 keepConnected();
                 if (first != null) {
                     batch.add(first);
+                    gather();
                     queue.drainTo(batch, batchSize - 1);
                     write(batch);
                     batch.clear();
@@ -229,6 +240,24 @@ final class RedisPipeline implements AutoCloseable {
         if (connection != null) {
             connection.close();
         }
+    }
+
+    /**
+     * While Redis has work, what comes meanwhile may as well go with the next command: a thread switch and a system call for each
+     * few rows cost more than the rows. Where nothing is under way, nothing waits.
+     */
+    private void gather() {
+        long end = 0;
+        gathering = true;
+        while (underWay.get() >= MOST_UNDER_WAY && queue.size() < MOST_JOINED - 1 && !closed) {
+            long now = System.nanoTime();
+            end = end == 0 ? now + TimeUnit.MILLISECONDS.toNanos(TICK_MS) : end;
+            if (now - end >= 0) {
+                break;
+            }
+            LockSupport.parkNanos(this, end - now);
+        }
+        gathering = false;
     }
 
     /** Routes start before the first connection is there; their first changes needn't fail for that. */
@@ -327,20 +356,42 @@ final class RedisPipeline implements AutoCloseable {
             return;
         }
         long now = System.nanoTime();
-        for (int i = 0; i < batch.size(); ) {
-            int end = i + 1;
-            long bytes = batch.get(i).bytes();
-            while (end < batch.size()
-                    && end - i < MOST_JOINED
-                    && bytes + batch.get(end).bytes() <= MOST_BYTES_JOINED
-                    && batch.get(i).goesWith(batch.get(end))) {
-                bytes += batch.get(end).bytes();
-                end++;
+        List<Joined> open = new ArrayList<>();
+        for (Waiting<?> request : batch) {
+            Joined fitting = null;
+            for (Joined joined : open) {
+                if (joined.takes(request)) {
+                    fitting = joined;
+                    break;
+                }
             }
-            batch.get(i).request(batch.subList(i, end)).write(connection.async(), now);
-            i = end;
+            if (fitting == null) {
+                fitting = new Joined();
+                open.add(fitting);
+            }
+            fitting.add(request);
+        }
+        for (Joined joined : open) {
+            joined.parts.get(0).request(joined.parts).write(connection.async(), now);
         }
         connection.flushCommands();
+    }
+
+    /** What goes in one command. */
+    private static final class Joined {
+        final List<Waiting<?>> parts = new ArrayList<>();
+        private long bytes;
+
+        boolean takes(Waiting<?> next) {
+            return parts.size() < MOST_JOINED
+                    && bytes + next.bytes() <= MOST_BYTES_JOINED
+                    && parts.get(0).goesWith(next);
+        }
+
+        void add(Waiting<?> part) {
+            parts.add(part);
+            bytes += part.bytes();
+        }
     }
 
     private void failQueued() {
@@ -523,8 +574,12 @@ final class RedisPipeline implements AutoCloseable {
                 return;
             }
             unanswered.add(this);
+            underWay.incrementAndGet();
             reply.whenComplete((value, failure) -> {
                 lastAnswerNanos = System.nanoTime();
+                if (underWay.decrementAndGet() < MOST_UNDER_WAY && gathering) {
+                    LockSupport.unpark(thread);
+                }
                 finish(() -> {
                     if (failure != null) {
                         failed.accept(translated(failure));

@@ -16,6 +16,7 @@ import io.walroute.change.Version;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
@@ -38,7 +39,8 @@ final class RowCache {
     private static final byte[] TRUNCATIONS = bytes("_walroute:truncations");
     private static final byte[] INDEX = bytes("_walroute:index");
     private static final byte[] NONE = {};
-    private static final RedisPipeline.Joint<RowWrite, Long> WRITE_ALL = RowCache::applyAll;
+    private static final RedisPipeline.Joint<RowWrite, Long> WRITE_ALL = RowCache::writeAll;
+    private static final RedisPipeline.Joint<RowWrite, Long> APPLY_ALL = RowCache::applyAll;
     // Not together with rows to write: once a script has deleted something, a Redis that is out of memory refuses it
     // nothing.
     private static final RedisPipeline.Joint<RowWrite, Long> REMOVE_ALL =
@@ -258,6 +260,20 @@ final class RowCache {
         return text.getBytes(StandardCharsets.UTF_8);
     }
 
+    private static RedisFuture<List<Long>> writeAll(
+            RedisAsyncCommands<byte[], byte[]> commands, List<RowWrite> writes) {
+        byte[][] keys = new byte[3 + writes.size()][];
+        keys[0] = VERSIONS;
+        keys[1] = TRUNCATIONS;
+        keys[2] = INDEX;
+        byte[][] values = new byte[3 * writes.size()][];
+        for (int i = 0; i < writes.size(); i++) {
+            keys[3 + i] = writes.get(i).entry;
+            System.arraycopy(writes.get(i).values, 0, values, 3 * i, 3);
+        }
+        return commands.evalsha(Script.WRITE.sha(), ScriptOutputType.MULTI, keys, values);
+    }
+
     private static RedisFuture<List<Long>> applyAll(
             RedisAsyncCommands<byte[], byte[]> commands, List<RowWrite> writes) {
         byte[][] keys = new byte[3 + 2 * writes.size()][];
@@ -274,7 +290,21 @@ final class RowCache {
     }
 
     /** One row's part of apply.lua. */
-    private record RowWrite(byte[] entry, byte[] former, byte[][] values) {}
+    private record RowWrite(byte[] entry, byte[] former, byte[][] values) {
+        /** Whether write.lua does all that is to be done. */
+        boolean isPlain() {
+            return values[2].length > 0
+                    && former == entry
+                    && values[3].length + values[4].length + values[5].length == 0;
+        }
+
+        RedisPipeline.Joint<RowWrite, Long> joint() {
+            if (values[2].length == 0) {
+                return REMOVE_ALL;
+            }
+            return isPlain() ? WRITE_ALL : APPLY_ALL;
+        }
+    }
 
     /** One change of one row with what its scripts need. */
     private final class RowChange {
@@ -322,7 +352,7 @@ final class RowCache {
             var write = new RowWrite(keys[3], keys.length > 4 ? keys[4] : keys[3], new byte[][] {
                 version, table, row, ttl, expires, sourceVersion
             });
-            return redis.sendJoined(write, row.length, row.length == 0 ? REMOVE_ALL : WRITE_ALL)
+            return redis.sendJoined(write, row.length, write.joint())
                     .handle((answer, failure) -> {
                         if (failure == null) {
                             return CompletableFuture.completedFuture(answer);
@@ -330,16 +360,26 @@ final class RowCache {
                         // It may not be this row that Redis refused; rows before it were written, which does no harm
                         // again.
                         return failure.getCause() instanceof RedisCommandExecutionException
-                                ? RowCache.this
-                                        .<List<Long>>run(
-                                                Script.APPLY,
-                                                ScriptOutputType.MULTI,
-                                                keys(write.entry, write.former),
-                                                write.values)
-                                        .thenApply(answers -> answers.get(0))
+                                ? alone(write)
                                 : CompletableFuture.<Long>failedFuture(failure);
                     })
                     .thenCompose(answer -> answer);
+        }
+
+        /** By the same script: if Redis had forgotten it, this brings it back. */
+        private CompletableFuture<Long> alone(RowWrite write) {
+            return (write.isPlain()
+                            ? RowCache.this.<List<Long>>run(
+                                    Script.WRITE,
+                                    ScriptOutputType.MULTI,
+                                    keys(write.entry),
+                                    Arrays.copyOf(write.values, 3))
+                            : RowCache.this.<List<Long>>run(
+                                    Script.APPLY,
+                                    ScriptOutputType.MULTI,
+                                    keys(write.entry, write.former),
+                                    write.values))
+                    .thenApply(answers -> answers.get(0));
         }
 
         private Outcome outcome(long answer) {

@@ -10,6 +10,7 @@ import java.util.HexFormat;
 /** The Lua scripts beside this class; each change is one call of one of them, and Redis runs it whole or not at all. */
 enum Script {
     APPLY,
+    WRITE,
     BEFORE,
     TRUNCATE,
     SWEEP,

@@ -2,6 +2,12 @@ package io.walroute.change;
 
 /** Exchange properties by which components that don't know each other speak about one delivery of a change. */
 public final class ChangeProperties {
+    /**
+     * {@link ChangeEvent}: the change as whoever began this exchange handed it to the route, whatever a step made of the body since.
+     * When the route fails, this is what is put down. (Camel's {@code useOriginalBody} does the same by a copy of every message.)
+     */
+    public static final String CHANGE = "walrouteChange";
+
     /** String: the lane that delivers this exchange. The dead letters call it the sink. */
     public static final String LANE = "walrouteLane";
 

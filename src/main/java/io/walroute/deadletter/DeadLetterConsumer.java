@@ -309,6 +309,7 @@ final class DeadLetterConsumer extends DefaultConsumer {
         exchange.setProperty(ChangeProperties.LANE, sink);
         exchange.setProperty(ChangeProperties.REDRIVE, Boolean.TRUE);
         exchange.setProperty(Settlement.PROPERTY, settlement);
+        exchange.setProperty(ChangeProperties.CHANGE, event);
         var message = exchange.getIn();
         message.setBody(event);
         message.setHeader(ChangeHeaders.TABLE, event.table());

@@ -9,6 +9,7 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.UnaryOperator;
 import org.apache.camel.AsyncCallback;
 import org.apache.camel.Exchange;
+import org.apache.camel.ExchangePropertyKey;
 import org.apache.camel.support.DefaultAsyncProducer;
 
 /** Parks the exchange's change; the exchange goes on when that is on disk, and fails if it never will be. */
@@ -104,6 +105,10 @@ final class DeadLetterProducer extends DefaultAsyncProducer {
     }
 
     private ChangeEvent event(Exchange exchange) {
+        boolean failed = exchange.getProperty(ExchangePropertyKey.EXCEPTION_CAUGHT) != null;
+        if (failed && exchange.getProperty(ChangeProperties.CHANGE) instanceof ChangeEvent handed) {
+            return handed;
+        }
         Object body = exchange.getMessage().getBody();
         if (body instanceof ChangeEvent event) {
             return event;

@@ -125,6 +125,11 @@ final class Delivery {
         properties.remove(ChangeProperties.PARK_REASON);
         properties.remove(ChangeProperties.REFUSED);
         properties.put(ChangeProperties.LANE, lane);
+        if (body instanceof ChangeEvent) {
+            properties.put(ChangeProperties.CHANGE, body);
+        } else {
+            properties.remove(ChangeProperties.CHANGE);
+        }
         settlement = exchange.getProperty(Settlement.PROPERTY) instanceof Settlement given ? given : Settlement.NONE;
         hold = settlement.hold();
         receivedNanos = settlement.receivedNanos();

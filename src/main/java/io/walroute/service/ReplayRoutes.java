@@ -66,6 +66,7 @@ final class ReplayRoutes implements Replays.Routes, Replays.Lanes {
     /** As the source makes its messages. */
     static void fill(Message message, ChangeEvent event) {
         message.setBody(event);
+        message.getExchange().setProperty(ChangeProperties.CHANGE, event);
         message.setHeader(ChangeHeaders.TABLE, event.table());
         message.setHeader(ChangeHeaders.SCHEMA, event.schema());
         message.setHeader(ChangeHeaders.OPERATION, event.operation().name());

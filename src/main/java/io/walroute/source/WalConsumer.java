@@ -4,6 +4,7 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.walroute.change.ChangeContext;
 import io.walroute.change.ChangeEvent;
+import io.walroute.change.ChangeProperties;
 import io.walroute.change.Lsn;
 import io.walroute.change.Settlement;
 import java.io.IOException;
@@ -819,6 +820,7 @@ public class WalConsumer extends DefaultConsumer {
         private void process(AsyncProcessor to, Item item, ChangeEvent change, Ledger.Entry entry) {
             Exchange exchange = item.exchange().apply(endpoint);
             exchange.setProperty(Settlement.PROPERTY, entry);
+            exchange.setProperty(ChangeProperties.CHANGE, change);
             to.process(exchange, sync -> routed(exchange, change, entry.routeHold()));
         }
 

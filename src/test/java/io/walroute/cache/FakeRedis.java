@@ -102,15 +102,18 @@ final class FakeRedis implements AutoCloseable {
         }
     }
 
-    /** What a script answers that makes its changes; {@link Script#APPLY} does so for each row. */
+    /** What a script answers that makes its changes; {@link Script#APPLY} and {@link Script#WRITE} do so for each row. */
     static String written(List<String> call) {
         int rows = rows(call);
         return rows == 0 ? ":1\r\n" : "*" + rows + "\r\n" + ":1\r\n".repeat(rows);
     }
 
-    /** 0 if it isn't {@link Script#APPLY}. */
+    /** 0 if it is neither {@link Script#APPLY} nor {@link Script#WRITE}. */
     static int rows(List<String> call) {
-        return call.get(1).equals(Script.APPLY.sha()) ? (Integer.parseInt(call.get(2)) - 3) / 2 : 0;
+        int entries = Integer.parseInt(call.get(2)) - 3;
+        return call.get(1).equals(Script.WRITE.sha())
+                ? entries
+                : call.get(1).equals(Script.APPLY.sha()) ? entries / 2 : 0;
     }
 
     private String reply(List<String> command) {

@@ -229,7 +229,7 @@ class RedisAnswersTest {
                 assertThat(it.redis.get("items:" + id)).contains("_version");
             }
         }
-        assertThat(scripts(it) - before).as("commands for 500 rows").isLessThan(250);
+        assertThat(scripts(it) - before).as("commands for 500 rows").isLessThan(150);
     }
 
     private static long scripts(TestCache it) {
