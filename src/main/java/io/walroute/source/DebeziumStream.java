@@ -5,6 +5,7 @@ import io.debezium.connector.postgresql.PostgresConnectorTask;
 import io.debezium.connector.postgresql.connection.ReplicationMessageColumnValueResolver;
 import io.debezium.connector.postgresql.pipeline.txmetadata.PostgresTransactionMonitor;
 import io.debezium.pipeline.metrics.DefaultChangeEventSourceMetricsFactory;
+import io.debezium.util.ApproximateStructSizeCalculator;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -18,6 +19,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import org.apache.kafka.common.metrics.PluginMetrics;
+import org.apache.kafka.connect.data.ConnectSchema;
 import org.apache.kafka.connect.source.SourceRecord;
 import org.apache.kafka.connect.source.SourceTaskContext;
 import org.apache.kafka.connect.storage.OffsetStorageReader;
@@ -34,11 +36,13 @@ import org.slf4j.LoggerFactory;
 final class DebeziumStream implements ChangeStream {
     private static final Logger LOG = LoggerFactory.getLogger(DebeziumStream.class);
 
-    /** Classes of Debezium's that have one of ours in their place. */
+    /** Classes of Debezium's and Kafka Connect's that have one of ours in their place. */
     private static final List<Class<?>> REPLACED = List.of(
             ReplicationMessageColumnValueResolver.class,
             DefaultChangeEventSourceMetricsFactory.class,
-            PostgresTransactionMonitor.class);
+            PostgresTransactionMonitor.class,
+            ApproximateStructSizeCalculator.class,
+            ConnectSchema.class);
 
     private final Map<String, String> settings;
     private final DebeziumReader reader;

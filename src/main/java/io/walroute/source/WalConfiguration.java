@@ -1,5 +1,6 @@
 package io.walroute.source;
 
+import io.debezium.connector.postgresql.BareSourceInfoStructMaker;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
@@ -42,6 +43,7 @@ public class WalConfiguration extends PostgresConnectorEmbeddedDebeziumConfigura
         setConverters("walroute");
         setUnavailableValuePlaceholder(TextConverter.ABSENT);
         Map<String, Object> more = new HashMap<>();
+        more.put("sourceinfo.struct.maker", BareSourceInfoStructMaker.class.getName());
         more.put("extended.headers.enabled", "false"); // the connector's name and version with each change
         more.put("walroute.type", TextConverter.class.getName());
         // What a role or database sets for its sessions must not change what a value looks like.
