@@ -23,8 +23,14 @@ public class ApproximateStructSizeCalculator {
         return (long) ENTRY * (size(record.sourcePartition()) + size(record.sourceOffset()))
                 + (long) ENTRY * record.headers().size()
                 + record.topic().length()
-                + of(record.key())
-                + of(record.value());
+                + (record.value() instanceof Struct value && value.schema().field("after") != null
+                        ? ofChange(value)
+                        : of(record.value()));
+    }
+
+    /** Its rows: all else, key included, has about one size. */
+    private static long ofChange(Struct value) {
+        return 10 * (long) ENTRY + of(value.getWithoutDefault("before")) + of(value.getWithoutDefault("after"));
     }
 
     private static int size(Map<String, ?> map) {

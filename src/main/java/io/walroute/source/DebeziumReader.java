@@ -50,11 +50,15 @@ final class DebeziumReader {
     /** What a change costs beside its texts: event, maps, exchange, ledger entry (a heap dump showed about 2 kB). */
     private static final int OVERHEAD_BYTES = 2_000;
 
+    /** Room for the headers of a change and some more. */
+    private static final int HEADERS = 32;
+
     private final Epochs epochs;
     private final TableCatalog catalog;
     private final Set<String> excluded;
     private final Map<Long, List<SkipRule>> skips;
     private final Map<Schema, Plan> plans = new IdentityHashMap<>();
+    private Shape lastShape;
 
     private long lastLsn = -1;
     private long lastXid = -1;
@@ -83,11 +87,11 @@ final class DebeziumReader {
         if (!(record.value() instanceof Struct value)) {
             return Optional.of(Item.boundary(Item.Kind.TICK, mark, position(record)));
         }
-        Field op = value.schema().field("op");
-        if (op == null) {
+        Shape shape = shape(value.schema());
+        if (shape.op == null) {
             return Optional.of(Item.boundary(boundary(value), mark, position(record)));
         }
-        String operation = value.getString("op");
+        String operation = (String) value.get(shape.op);
         SkipRule skip = skips.isEmpty() || operation.equals("m") ? null : skip(value.getStruct("source"));
         if (skip != null) {
             return skipped(skip, record, value, operation);
@@ -95,6 +99,49 @@ final class DebeziumReader {
         return operation.equals("m")
                 ? Optional.of(message(value, mark, position(record)))
                 : Optional.ofNullable(change(record, value, operation));
+    }
+
+    private Shape shape(Schema schema) {
+        Shape last = lastShape;
+        if (last == null || last.schema != schema) {
+            last = new Shape(schema);
+            lastShape = last;
+        }
+        return last;
+    }
+
+    /** Where the parts of a record stand: looking them up by name costs more than reading them. */
+    private static final class Shape {
+        private final Schema schema;
+        /** Null if the records are no changes. */
+        private final Field op;
+
+        private final Field source;
+        private final Field before;
+        private final Field at;
+        private final Field schemaName;
+        private final Field table;
+        private final Field lsn;
+        private final Field xid;
+        private final Field commitMicros;
+
+        Shape(Schema schema) {
+            this.schema = schema;
+            op = schema.field("op");
+            source = schema.field("source");
+            before = schema.field("before");
+            at = schema.field("ts_ms");
+            Schema of = source == null ? null : source.schema();
+            schemaName = of == null ? null : of.field("schema");
+            table = of == null ? null : of.field("table");
+            lsn = of == null ? null : of.field("lsn");
+            xid = of == null ? null : of.field("txId");
+            commitMicros = of == null ? null : of.field("ts_us");
+        }
+
+        Struct source(Struct value) {
+            return (Struct) value.get(source);
+        }
     }
 
     /** Null for the first half of a key change, and for an excluded table. */
@@ -255,51 +302,57 @@ final class DebeziumReader {
         return event == null ? null : item(record, event.build(), 0);
     }
 
-    private static Item item(SourceRecord record, ChangeEvent event, long bytes) {
-        return Item.change(event, endpoint -> exchange((WalEndpoint) endpoint, record, event), bytes + OVERHEAD_BYTES);
+    private Item item(SourceRecord record, ChangeEvent event, long bytes) {
+        Shape shape = shape(((Struct) record.value()).schema());
+        return Item.change(
+                event, endpoint -> exchange((WalEndpoint) endpoint, record, shape, event), bytes + OVERHEAD_BYTES);
     }
 
     /**
      * As {@code DebeziumEndpoint.createDbzExchange} does it, header for header, but for the body. That method asks each record
      * for a field that PostgreSQL's never have, and the exception it gets costs as much as all the rest of the routing.
      */
-    private static Exchange exchange(WalEndpoint endpoint, SourceRecord record, ChangeEvent event) {
+    private static Exchange exchange(WalEndpoint endpoint, SourceRecord record, Shape shape, ChangeEvent event) {
         Exchange exchange = endpoint.createExchange();
         var message = exchange.getIn();
-        var value = (Struct) record.value();
-        message.setHeader(DebeziumConstants.HEADER_IDENTIFIER, record.topic());
-        message.setHeader(DebeziumConstants.HEADER_KEY, record.key());
-        message.setHeader(DebeziumConstants.HEADER_SOURCE_METADATA, new StructMap(value.getStruct("source")));
-        // A changed key comes as two records, of which this is the second, an insert.
-        message.setHeader(
-                DebeziumConstants.HEADER_OPERATION,
-                event.operation() == Operation.UPDATE ? "u" : value.getString("op"));
-        message.setHeader(DebeziumConstants.HEADER_BEFORE, value.get("before"));
-        message.setHeader(DebeziumConstants.HEADER_TIMESTAMP, value.get("ts_ms"));
-        message.setHeader(DebeziumConstants.HEADER_DDL_SQL, null);
-        message.setHeader(Exchange.MESSAGE_TIMESTAMP, value.get("ts_ms"));
         message.setBody(event);
-        message.setHeader(ChangeHeaders.TABLE, event.table());
-        message.setHeader(ChangeHeaders.SCHEMA, event.schema());
-        message.setHeader(ChangeHeaders.OPERATION, event.operation().name());
-        message.setHeader(ChangeHeaders.EVENT_ID, event.id());
-        message.setHeader(ChangeHeaders.LSN, event.lsn().toString());
-        message.setHeader(ChangeHeaders.XID, event.xid());
+        var value = (Struct) record.value();
+        Object at = value.get(shape.at);
+        Map<String, Object> headers = new HashMap<>(HEADERS);
+        headers.put(DebeziumConstants.HEADER_IDENTIFIER, record.topic());
+        headers.put(DebeziumConstants.HEADER_KEY, record.key());
+        headers.put(DebeziumConstants.HEADER_SOURCE_METADATA, new StructMap(shape.source(value)));
+        // A changed key comes as two records, of which this is the second, an insert.
+        headers.put(
+                DebeziumConstants.HEADER_OPERATION, event.operation() == Operation.UPDATE ? "u" : value.get(shape.op));
+        headers.put(DebeziumConstants.HEADER_BEFORE, shape.before == null ? null : value.get(shape.before));
+        headers.put(DebeziumConstants.HEADER_TIMESTAMP, at);
+        headers.put(DebeziumConstants.HEADER_DDL_SQL, null);
+        headers.put(Exchange.MESSAGE_TIMESTAMP, at);
+        headers.put(ChangeHeaders.TABLE, event.table());
+        headers.put(ChangeHeaders.SCHEMA, event.schema());
+        headers.put(ChangeHeaders.OPERATION, event.operation().name());
+        headers.put(ChangeHeaders.EVENT_ID, event.id());
+        headers.put(ChangeHeaders.LSN, event.lsn().toString());
+        headers.put(ChangeHeaders.XID, event.xid());
+        message.setHeaders(headers);
         return exchange;
     }
 
     /** Null for an excluded table; the position is counted all the same. */
     private ChangeEvent.Builder event(Operation operation, Struct value) {
-        Struct source = value.getStruct("source");
-        Names names = names(source.getString("schema"), source.getString("table"));
-        int position = position(names, source.getInt64("lsn"), source.getInt64("txId"));
+        Shape shape = shape(value.schema());
+        Struct source = shape.source(value);
+        Names names = names((String) source.get(shape.schemaName), (String) source.get(shape.table));
+        int position = position(names, (Long) source.get(shape.lsn), (Long) source.get(shape.xid));
         if (names.excluded) {
             return null;
         }
         long xid = lastXid;
         var place = new Lsn(lastLsn);
         var version = new Version(epochs.at(place), place, position);
-        return ChangeEvent.builder(operation, names.schema, names.table, committedAt(source), version)
+        Instant committedAt = committedAt((Long) source.get(shape.commitMicros));
+        return ChangeEvent.builder(operation, names.schema, names.table, committedAt, version)
                 .xid(xid);
     }
 
@@ -350,7 +403,10 @@ final class DebeziumReader {
 
     /** ts_us is the commit time; the envelope's own timestamps are the time of reading. */
     private static Instant committedAt(Struct source) {
-        long micros = source.getInt64("ts_us");
+        return committedAt(source.getInt64("ts_us"));
+    }
+
+    private static Instant committedAt(long micros) {
         return Instant.ofEpochSecond(Math.floorDiv(micros, 1_000_000L), Math.floorMod(micros, 1_000_000L) * 1_000L);
     }
 
@@ -402,8 +458,8 @@ final class DebeziumReader {
         long bytes = 0;
         for (int i = 0; i < values.length; i++) {
             Field field = plan.fields[i];
-            // Never get(): it turns NULL into the column's default.
-            String text = (String) struct.getWithoutDefault(field.name());
+            // get() turns NULL into the column's default.
+            String text = (String) (plan.hasDefault[i] ? struct.getWithoutDefault(field.name()) : struct.get(field));
             if (text == null) {
                 continue;
             }
@@ -444,6 +500,7 @@ final class DebeziumReader {
     private static final class Plan {
         private final Field[] fields;
         private final PgType[] types;
+        private final boolean[] hasDefault;
         private final RowMap.Columns columns;
         private final Optional<TableCatalog.Table> table;
         /** Null if the catalog doesn't tell it. */
@@ -454,12 +511,14 @@ final class DebeziumReader {
         Plan(Schema schema, Optional<TableCatalog.Table> table) {
             fields = schema.fields().toArray(Field[]::new);
             types = new PgType[fields.length];
+            hasDefault = new boolean[fields.length];
             for (int i = 0; i < fields.length; i++) {
                 String name = fields[i].schema().name();
                 if (name == null || !name.startsWith(TYPE_PREFIX)) {
                     throw new IllegalStateException(
                             "column " + fields[i].name() + " came without walroute's converter");
                 }
+                hasDefault[i] = fields[i].schema().defaultValue() != null;
                 types[i] = PgType.of(name.substring(TYPE_PREFIX.length()));
             }
             this.table = table;

@@ -40,11 +40,11 @@ public class WalConfiguration extends PostgresConnectorEmbeddedDebeziumConfigura
         setSkippedOperations("none"); // TRUNCATE is skipped by default
         setMessagePrefixIncludeList(WalHeartbeat.PREFIX.replace(".", "\\."));
         setIncludeUnknownDatatypes(true);
+        setSourceinfoStructMaker(BareSourceInfoStructMaker.class.getName());
+        setExtendedHeadersEnabled(false); // the connector's own names with each change
         setConverters("walroute");
         setUnavailableValuePlaceholder(TextConverter.ABSENT);
         Map<String, Object> more = new HashMap<>();
-        more.put("sourceinfo.struct.maker", BareSourceInfoStructMaker.class.getName());
-        more.put("extended.headers.enabled", "false"); // the connector's name and version with each change
         more.put("walroute.type", TextConverter.class.getName());
         // What a role or database sets for its sessions must not change what a value looks like.
         more.put("driver.options", TextConverter.DRIVER_OPTIONS);
