@@ -9,6 +9,8 @@ import io.walroute.change.Redacted;
 import io.walroute.change.Redactions;
 import io.walroute.change.RedriveTurn;
 import io.walroute.change.Settlement;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -30,6 +32,18 @@ final class Delivery {
 
     private static final Set<String> OWN_HEADERS = Set.of(ChangeHeaders.REPLAY, "replayRoute", "tableRoute", "topic");
 
+    /** Properties that say something of one delivery, not of the change. */
+    private static final Set<String> OF_A_DELIVERY = Set.of(
+            ChangeProperties.LANE,
+            ChangeProperties.CHANGE,
+            ChangeProperties.REDACTED,
+            ChangeProperties.REDRIVE,
+            ChangeProperties.REDRIVE_TURN,
+            ChangeProperties.PARKED,
+            ChangeProperties.DEAD,
+            ChangeProperties.PARK_REASON,
+            ChangeProperties.REFUSED);
+
     final Claim claim;
     /** The change's id; null if the body is no change. */
     final String eventId;
@@ -49,7 +63,7 @@ final class Delivery {
 
     private final Object body;
     private final Map<String, Object> headers;
-    private final Map<String, Object> properties;
+    private final Object[] properties;
     private final Map<String, Object> variables;
 
     /** Its turn in this lane, in the order of arrival. */
@@ -101,35 +115,17 @@ final class Delivery {
                         .getHeadersMapFactory()
                         .newMap(message.getHeaders())
                 : null;
-        properties = exchange.hasProperties() ? new HashMap<>(exchange.getProperties()) : new HashMap<>(2);
         variables = exchange.hasVariables() ? new HashMap<>(exchange.getVariables()) : null;
-        if (redacted == null) {
-            properties.remove(ChangeProperties.REDACTED);
-        } else {
-            properties.put(ChangeProperties.REDACTED, redacted);
-            if (redacted.hidesAnything() && headers != null) {
-                RAW_HEADERS.forEach(headers::remove);
-                headers.replace(ChangeHeaders.EVENT_ID, eventId);
-                redacted.hideIn(headers, Delivery::isOfRoute);
-            }
+        if (redacted != null && redacted.hidesAnything() && headers != null) {
+            RAW_HEADERS.forEach(headers::remove);
+            headers.replace(ChangeHeaders.EVENT_ID, eventId);
+            redacted.hideIn(headers, Delivery::isOfRoute);
         }
-        redrive = isRedrive(lane);
-        if (!redrive) {
-            properties.remove(ChangeProperties.REDRIVE);
-        }
-        redriveTurn =
-                redrive && properties.get(ChangeProperties.REDRIVE_TURN) instanceof RedriveTurn turn ? turn : null;
-        properties.remove(ChangeProperties.REDRIVE_TURN);
-        properties.remove(ChangeProperties.PARKED);
-        properties.remove(ChangeProperties.DEAD);
-        properties.remove(ChangeProperties.PARK_REASON);
-        properties.remove(ChangeProperties.REFUSED);
-        properties.put(ChangeProperties.LANE, lane);
-        if (body instanceof ChangeEvent) {
-            properties.put(ChangeProperties.CHANGE, body);
-        } else {
-            properties.remove(ChangeProperties.CHANGE);
-        }
+        redrive = isRedrive(exchange, lane);
+        redriveTurn = redrive && exchange.getProperty(ChangeProperties.REDRIVE_TURN) instanceof RedriveTurn turn
+                ? turn
+                : null;
+        properties = properties(exchange, lane, redacted);
         settlement = exchange.getProperty(Settlement.PROPERTY) instanceof Settlement given ? given : Settlement.NONE;
         hold = settlement.hold();
         receivedNanos = settlement.receivedNanos();
@@ -147,9 +143,36 @@ final class Delivery {
     }
 
     /** A redriven delivery of another lane may reach this one through that lane's route: here it is one like others. */
-    private boolean isRedrive(String lane) {
-        Object from = properties.get(ChangeProperties.LANE);
-        return Boolean.TRUE.equals(properties.get(ChangeProperties.REDRIVE)) && (from == null || from.equals(lane));
+    private static boolean isRedrive(Exchange exchange, String lane) {
+        if (!Boolean.TRUE.equals(exchange.getProperty(ChangeProperties.REDRIVE))) {
+            return false;
+        }
+        Object from = exchange.getProperty(ChangeProperties.LANE);
+        return from == null || from.equals(lane);
+    }
+
+    /** Those of the sender's, without what it says of its own delivery, and this one's: names and values in turn. */
+    private Object[] properties(Exchange exchange, String lane, Redacted redacted) {
+        List<Object> kept = new ArrayList<>(12);
+        if (exchange.hasProperties()) {
+            for (var property : exchange.getProperties().entrySet()) {
+                if (!OF_A_DELIVERY.contains(property.getKey())) {
+                    kept.add(property.getKey());
+                    kept.add(property.getValue());
+                }
+            }
+        }
+        Collections.addAll(kept, ChangeProperties.LANE, lane);
+        if (body instanceof ChangeEvent) {
+            Collections.addAll(kept, ChangeProperties.CHANGE, body);
+        }
+        if (redacted != null) {
+            Collections.addAll(kept, ChangeProperties.REDACTED, redacted);
+        }
+        if (redrive) {
+            Collections.addAll(kept, ChangeProperties.REDRIVE, Boolean.TRUE);
+        }
+        return kept.toArray();
     }
 
     /** Why the change must not leave; null if it may, or is no change. */
@@ -163,7 +186,9 @@ final class Delivery {
         if (headers != null) {
             exchange.getIn().setHeaders(headers);
         }
-        properties.forEach(exchange::setProperty);
+        for (int i = 0; i < properties.length; i += 2) {
+            exchange.setProperty((String) properties[i], properties[i + 1]);
+        }
         if (variables != null) {
             variables.forEach(exchange::setVariable);
         }

@@ -143,6 +143,8 @@ class RowCacheFaultTest {
         it.apply(insert(1, 1, "a"));
         it.redis.scriptFlush();
         assertThat(it.apply(update(2, 1, "b"))).isEqualTo(Outcome.WRITTEN);
+        assertThat(it.redis.scriptExists(Script.WRITE.sha())).containsExactly(true);
+        assertThat(it.apply(delete(3, 1))).isEqualTo(Outcome.REMOVED);
         assertThat(it.redis.scriptExists(Script.APPLY.sha())).containsExactly(true);
     }
 
