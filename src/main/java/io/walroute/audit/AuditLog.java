@@ -73,6 +73,13 @@ public final class AuditLog {
         store.define(sqlite ? SQLITE_TABLE : POSTGRES_TABLE);
     }
 
+    /**
+     * The index by key goes by parts of the log. Over the whole log, each new row would change another of its pages, which are
+     * then written one for each row, and the more of them the longer the log; the newest part's are few, and change many times
+     * over before they are written.
+     */
+    private static final String PART = "seq >> 16";
+
     /** The keys that changes gave up for another: {@code audit_log} has them under the new key. */
     private static final String KEY_CHANGES = """
             CREATE TABLE IF NOT EXISTS audit_key_changes (
@@ -80,6 +87,19 @@ public final class AuditLog {
               schema_name text NOT NULL,
               table_name text NOT NULL,
               old_key text NOT NULL)""";
+
+    /** From the part of a {@code seq} on, one after the other. */
+    private static final String IN_PARTS = "WITH RECURSIVE part (number) AS (SELECT CAST(? AS bigint) >> 16 UNION ALL"
+            + " SELECT number + 1 FROM part WHERE number < (SELECT max(seq) FROM audit_log) >> 16)"
+            + " SELECT 1 FROM part CROSS JOIN audit_log WHERE (" + PART + ") = part.number";
+
+    private static final String LATER_TRUNCATE = IN_PARTS
+            + " AND key IS NULL AND substr(key, 1, 200) IS NULL AND table_name = ? AND schema_name = ?"
+            + " AND operation = 'TRUNCATE' AND seq > ? LIMIT 1";
+
+    private static final String LATER_OF_KEY = IN_PARTS
+            + " AND key = ? AND substr(key, 1, 200) = substr(?, 1, 200) AND table_name = ? AND schema_name = ?"
+            + " AND seq > ? LIMIT 1";
 
     private static final String INSERT_KEY_CHANGE =
             "INSERT INTO audit_key_changes (seq, schema_name, table_name, old_key)"
@@ -98,8 +118,14 @@ public final class AuditLog {
           operation text NOT NULL,
           key text,
           event text NOT NULL)""",
-        // What tells rows apart comes first: SQLite compares the first column fast, the others slowly.
-        "CREATE INDEX IF NOT EXISTS audit_log_by_key ON audit_log (key, table_name, schema_name)",
+        "DROP INDEX IF EXISTS audit_log_by_key", // of earlier versions
+        "CREATE INDEX IF NOT EXISTS audit_log_by_part_and_key ON audit_log (" + PART + ", key, table_name)",
+        // What ANALYZE would find: with it a query by key alone, somebody's own, looks into each part instead of every
+        // row.
+        "ANALYZE sqlite_master",
+        """
+        INSERT INTO sqlite_stat1 (tbl, idx, stat) SELECT 'audit_log', 'audit_log_by_part_and_key', '10000000 65536 8 8'
+        WHERE NOT EXISTS (SELECT 1 FROM sqlite_stat1 WHERE idx = 'audit_log_by_part_and_key')""",
         "CREATE INDEX IF NOT EXISTS audit_log_by_lsn ON audit_log (" + Position.SQLITE_LSN + ")",
         KEY_CHANGES.formatted("integer"),
         "CREATE INDEX IF NOT EXISTS audit_key_changes_by_key ON audit_key_changes (table_name, old_key, schema_name, seq)"
@@ -118,8 +144,10 @@ public final class AuditLog {
           operation text NOT NULL,
           key text,
           event json NOT NULL)""",
+        "DROP INDEX IF EXISTS audit_log_by_key", // of earlier versions
         // A key may be longer than an index entry: its beginning finds it.
-        "CREATE INDEX IF NOT EXISTS audit_log_by_key ON audit_log (table_name, substr(key, 1, 200), schema_name, seq)",
+        "CREATE INDEX IF NOT EXISTS audit_log_by_part_and_key ON audit_log" + " ((" + PART
+                + "), substr(key, 1, 200), table_name)",
         "CREATE INDEX IF NOT EXISTS audit_log_by_lsn ON audit_log (" + Position.POSTGRES_LSN + ")",
         KEY_CHANGES.formatted("bigint"),
         "CREATE INDEX IF NOT EXISTS audit_key_changes_by_key ON audit_key_changes"
@@ -226,29 +254,11 @@ public final class AuditLog {
      */
     public boolean hasLater(ChangeEvent event, long seq) throws SQLException {
         String key = event.key() == null ? null : ChangeJson.writeRow(event.key());
-        return store.read(connection -> {
-            if (exists(
-                    connection,
-                    "SELECT 1 FROM audit_log WHERE table_name = ? AND key IS NULL AND schema_name = ?"
-                            + " AND operation = 'TRUNCATE' AND seq > ? LIMIT 1",
-                    event.table(),
-                    event.schema(),
-                    seq)) {
-                return true;
-            }
-            if (key == null) {
-                return false;
-            }
-            if (keyWasChanged(connection, event, seq)) {
-                return true;
-            }
-            String sql = "SELECT 1 FROM audit_log WHERE table_name = ? AND key = ? AND schema_name = ? AND seq > ?"
-                    + (sqlite ? "" : " AND substr(key, 1, 200) = substr(?, 1, 200)")
-                    + " LIMIT 1";
-            return sqlite
-                    ? exists(connection, sql, event.table(), key, event.schema(), seq)
-                    : exists(connection, sql, event.table(), key, event.schema(), seq, key);
-        });
+        return store.read(connection -> exists(connection, LATER_TRUNCATE, seq, event.table(), event.schema(), seq)
+                || key != null
+                        && (keyWasChanged(connection, event, seq)
+                                || exists(
+                                        connection, LATER_OF_KEY, seq, key, key, event.table(), event.schema(), seq)));
     }
 
     private boolean keyWasChanged(Connection connection, ChangeEvent event, long seq) throws SQLException {

@@ -52,12 +52,37 @@ public final class ChangeJson {
 
         private final JsonGenerator out;
 
+        /** Where the text's row stands in it, as {@link WrittenRow} has it. */
+        private int rowBegin;
+
+        private int rowEnd;
+
         Encoder() {
             try {
                 out = FACTORY.createGenerator(bytes).setRootValueSeparator(null); // each text has its own array
             } catch (IOException impossible) {
                 throw new IllegalStateException("writing to memory failed", impossible);
             }
+        }
+
+        void writeRow(RowMap row) throws IOException {
+            WrittenRow written = row.written;
+            if (written == null) {
+                out.writeStartObject();
+                rowBegin = length() - 1;
+                writeMembers(out, row);
+                rowEnd = length();
+                out.writeEndObject();
+            } else {
+                out.writeRawValue(""); // ends the name before it
+                out.flush();
+                bytes.write(written.text(), written.begin(), written.length());
+                bytes.append('}');
+            }
+        }
+
+        private int length() {
+            return bytes.size() + out.getOutputBuffered();
         }
     }
 
@@ -89,10 +114,16 @@ public final class ChangeJson {
     private ChangeJson() {}
 
     static byte[] write(ChangeEvent e) {
-        return encode(out -> write(out, e));
+        Encoder encoder = ENCODER.get();
+        encoder.rowEnd = 0;
+        byte[] json = encode(out -> write(out, e, encoder));
+        if (encoder.rowEnd > 0) {
+            ((RowMap) e.newRow()).written = new WrittenRow(json, encoder.rowBegin, encoder.rowEnd);
+        }
+        return json;
     }
 
-    private static void write(JsonGenerator out, ChangeEvent e) throws IOException {
+    private static void write(JsonGenerator out, ChangeEvent e, Encoder encoder) throws IOException {
         out.writeStartObject();
         out.writeStringField("id", e.id());
         out.writeStringField("operation", e.operation().name());
@@ -101,7 +132,12 @@ public final class ChangeJson {
         out.writeStringField("timestamp", PgTimes.iso(e.timestamp()));
         writeRow(out, "key", e.key());
         writeRow(out, "old", e.oldRow());
-        writeRow(out, "new", e.newRow());
+        out.writeFieldName("new");
+        if (e.newRow() instanceof RowMap row) {
+            encoder.writeRow(row);
+        } else {
+            writeRow(out, e.newRow());
+        }
         writeNames(out, "changed_columns", e.changedColumns());
         out.writeStringField("lsn", e.lsn().toString());
         out.writeNumberField("xid", e.xid());
@@ -121,12 +157,26 @@ public final class ChangeJson {
      * @param lastValue its value, a string
      */
     public static byte[] writeRow(Map<String, Object> row, String lastName, String lastValue) {
-        return encode(out -> {
+        WrittenRow written = row instanceof RowMap map ? map.written : null;
+        if (written != null) {
+            return written.with(encode(out -> {
+                out.writeStartObject();
+                out.writeStringField(lastName, lastValue);
+                out.writeEndObject();
+            }));
+        }
+        Encoder encoder = ENCODER.get();
+        byte[] json = encode(out -> {
             out.writeStartObject();
             writeMembers(out, row);
+            encoder.rowEnd = encoder.length();
             out.writeStringField(lastName, lastValue);
             out.writeEndObject();
         });
+        if (row instanceof RowMap map) {
+            map.written = new WrittenRow(json, 0, encoder.rowEnd);
+        }
+        return json;
     }
 
     /** A map of column values as a JSON object; {@code null} for a null map. */

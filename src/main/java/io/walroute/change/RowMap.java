@@ -53,6 +53,9 @@ public final class RowMap extends AbstractMap<String, Object> {
     private final Columns columns;
     private final Object[] values;
 
+    /** Its JSON, once somebody has written it. Volatile: who sees the array must see its bytes. */
+    volatile WrittenRow written;
+
     /** @param values as many as there are columns; given away */
     public RowMap(Columns columns, Object[] values) {
         if (values.length != columns.size()) {

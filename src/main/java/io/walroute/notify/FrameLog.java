@@ -38,6 +38,12 @@ final class FrameLog {
     private static final int PRUNED_AT_ONCE = 1000;
     private static final Duration PRUNE_PATIENCE = Duration.ofSeconds(30);
 
+    /** SQLite has one writer at a time: several rows to a statement. OR FAIL: no journal of the statement's own. */
+    private static final Store.Insert INSERT = new Store.Insert(
+            "INSERT OR FAIL INTO frames (topic, event_id, frame, created_at) VALUES",
+            "(?, ?, ?, ?)",
+            "ON CONFLICT (topic, event_id) DO NOTHING");
+
     private final Store store;
     private final String insert;
     private final Map<Long, Chunk> recent = new LinkedHashMap<>(16, 0.75f, true) {
@@ -49,14 +55,11 @@ final class FrameLog {
 
     FrameLog(Store store) {
         this.store = store;
-        insert = store.isSqlite()
-                ? "INSERT INTO frames (topic, event_id, frame, created_at) VALUES (?, ?, ?, ?)"
-                        + " ON CONFLICT (topic, event_id) DO NOTHING"
-                // The lock lets ids be drawn in commit order only: a reader that saw 12 will never meet an 11.
-                : "INSERT INTO frames (topic, event_id, frame, created_at)"
-                        + " SELECT CAST(? AS text), CAST(? AS text), CAST(? AS text), CAST(? AS bigint)"
-                        + " FROM pg_advisory_xact_lock(hashtext('walroute frames'))"
-                        + " ON CONFLICT (topic, event_id) DO NOTHING";
+        // The lock lets ids be drawn in commit order only: a reader that saw 12 will never meet an 11.
+        insert = "INSERT INTO frames (topic, event_id, frame, created_at)"
+                + " SELECT CAST(? AS text), CAST(? AS text), CAST(? AS text), CAST(? AS bigint)"
+                + " FROM pg_advisory_xact_lock(hashtext('walroute frames'))"
+                + " ON CONFLICT (topic, event_id) DO NOTHING";
     }
 
     void define() throws SQLException {
@@ -79,6 +82,10 @@ final class FrameLog {
 
     private void append(Store.Session session, String topic, String eventId, String frame, long now)
             throws SQLException {
+        if (store.isSqlite()) {
+            session.insert(INSERT, topic, eventId, frame, now);
+            return;
+        }
         PreparedStatement row = session.batchAfter(insert);
         row.setString(1, topic);
         row.setString(2, eventId);

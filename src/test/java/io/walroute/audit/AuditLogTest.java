@@ -13,6 +13,7 @@ import io.walroute.change.Version;
 import io.walroute.store.Store;
 import io.walroute.testing.Postgres;
 import java.nio.file.Path;
+import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
@@ -207,6 +208,45 @@ class AuditLogTest {
         assertThat(log.hasLater(moved, 3)).isFalse();
         assertThat(log.prune(NOON.plusSeconds(60), null)).isEqualTo(3);
         assertThat(log.hasLater(update(1, 10), 1)).isFalse();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"sqlite", "postgresql"})
+    void a_change_is_overtaken_by_a_later_one_however_far_apart_they_stand(String kind) throws Exception {
+        open(kind);
+        send(update(1, 10), update(2, 11));
+        goOnAt(1_000_000);
+        send(update(1, 12));
+        assertThat(log.hasLater(update(1, 10), 1)).isTrue();
+        assertThat(log.hasLater(update(2, 11), 2)).isFalse();
+        assertThat(log.hasLater(update(1, 12), 1_000_000)).isFalse();
+        send(change(Operation.TRUNCATE, 0, 13, NOON));
+        assertThat(log.hasLater(update(2, 11), 2)).isTrue();
+        assertThat(log.hasLater(update(1, 12), 1_000_000)).isTrue();
+    }
+
+    private void goOnAt(long seq) throws SQLException {
+        store.write(
+                session -> session.statement(
+                                store.isSqlite()
+                                        ? "UPDATE sqlite_sequence SET seq = " + (seq - 1) + " WHERE name = 'audit_log'"
+                                        : "ALTER TABLE audit_log ALTER COLUMN seq RESTART WITH " + seq)
+                        .executeUpdate(),
+                Duration.ofSeconds(10));
+    }
+
+    @Test
+    void somebody_who_looks_for_a_key_in_the_file_finds_it_by_an_index() throws Exception {
+        open("sqlite");
+        send(update(1, 10));
+        try (var connection = DriverManager.getConnection("jdbc:sqlite:" + folder.resolve("walroute.db"));
+                var statement = connection.createStatement();
+                var plan = statement.executeQuery(
+                        "EXPLAIN QUERY PLAN SELECT event FROM audit_log WHERE key = '{\"id\":1}' ORDER BY seq DESC LIMIT 5")) {
+            assertThat(plan.next()).isTrue();
+            assertThat(plan.getString("detail"))
+                    .contains("SEARCH audit_log USING INDEX audit_log_by_part_and_key (ANY(<expr>) AND key=?)");
+        }
     }
 
     @ParameterizedTest

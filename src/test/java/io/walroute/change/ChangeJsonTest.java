@@ -254,6 +254,44 @@ class ChangeJsonTest {
         assertThat(ChangeJson.writeRow(null)).isEqualTo("null");
     }
 
+    /** Who is second copies what the first wrote. */
+    @ParameterizedTest
+    @ValueSource(ints = {-1, 0, 1, 7_990, 8_000, 8_010, 20_000})
+    void a_row_is_the_same_in_its_event_and_by_itself_whichever_is_written_first(int length) {
+        List<String> names = length < 0 ? List.of() : List.of("id", "tëxt", "json", "none");
+        Object[] values = length < 0
+                ? new Object[0]
+                : new Object[] {1L, "\u00e9\"".repeat(length), new RawJson("{\"a\": [1.0]}"), null};
+        Map<String, Object> plain = new LinkedHashMap<>();
+        for (int i = 0; i < values.length; i++) {
+            plain.put(names.get(i), values[i]);
+        }
+        String inEvent = event(plain).toString();
+        String alone = withVersion(plain);
+        for (boolean eventFirst : new boolean[] {true, false}) {
+            var row = new RowMap(new RowMap.Columns(names), values);
+            for (int again = 0; again < 2; again++) {
+                if (!eventFirst) {
+                    assertThat(withVersion(row)).isEqualTo(alone);
+                }
+                assertThat(event(row)).hasToString(inEvent);
+                assertThat(withVersion(row)).isEqualTo(alone);
+            }
+        }
+    }
+
+    private static ChangeEvent event(Map<String, Object> row) {
+        return ChangeEvent.builder(Operation.UPDATE, "public", "t", NOON, VERSION)
+                .key("id", 1L)
+                .oldRow(row("id", 2L))
+                .newRow(row)
+                .build();
+    }
+
+    private static String withVersion(Map<String, Object> row) {
+        return new String(ChangeJson.writeRow(row, "_version", "v\"1"), StandardCharsets.UTF_8);
+    }
+
     @ParameterizedTest
     @ValueSource(
             strings = {
