@@ -25,17 +25,46 @@ final class HookBody {
     private HookBody() {}
 
     static byte[] of(ChangeEvent event) {
+        byte[] head = head(event);
+        byte[] body = new byte[head.length + event.toJson().length + 1];
+        put(body, 0, head, event);
+        return body;
+    }
+
+    /** A JSON array of bodies. */
+    static byte[] array(List<ChangeEvent> events) {
+        byte[][] heads = new byte[events.size()][];
+        int length = 1;
+        for (int i = 0; i < heads.length; i++) {
+            heads[i] = head(events.get(i));
+            length += heads[i].length + events.get(i).toJson().length + 2;
+        }
+        byte[] array = new byte[length];
+        int at = 0;
+        for (int i = 0; i < heads.length; i++) {
+            array[at] = (byte) (i == 0 ? '[' : ',');
+            at = put(array, at + 1, heads[i], events.get(i));
+        }
+        array[at] = ']';
+        return array;
+    }
+
+    private static byte[] head(ChangeEvent event) {
         String type = event.qualifiedTable() + "." + event.operation().name().toLowerCase(Locale.ROOT);
-        byte[] head = ("{\"type\":\""
+        return ("{\"type\":\""
                         + new String(JsonStringEncoder.getInstance().quoteAsString(type))
                         + "\",\"timestamp\":\"" + microseconds(event.timestamp()) + "\",\"data\":")
                 .getBytes(StandardCharsets.UTF_8);
+    }
+
+    /** Returns where it ends. */
+    private static int put(byte[] into, int at, byte[] head, ChangeEvent event) {
         byte[] data = event.toJson();
-        byte[] body = new byte[head.length + data.length + 1];
-        System.arraycopy(head, 0, body, 0, head.length);
-        System.arraycopy(data, 0, body, head.length, data.length);
-        body[body.length - 1] = '}';
-        return body;
+        System.arraycopy(head, 0, into, at, head.length);
+        System.arraycopy(data, 0, into, at + head.length, data.length);
+        int end = at + head.length + data.length;
+        into[end] = '}';
+        return end + 1;
     }
 
     static String microseconds(Instant instant) {
@@ -61,20 +90,6 @@ final class HookBody {
         for (int rest = number; rest > 0; rest /= 10) {
             text[--at] = (byte) ('0' + rest % 10);
         }
-    }
-
-    /** A JSON array of bodies. */
-    static byte[] array(List<byte[]> bodies) {
-        int length = bodies.stream().mapToInt(body -> body.length + 1).sum() + 1;
-        byte[] array = new byte[length];
-        int at = 0;
-        for (byte[] body : bodies) {
-            array[at] = (byte) (at == 0 ? '[' : ',');
-            System.arraycopy(body, 0, array, at + 1, body.length);
-            at += body.length + 1;
-        }
-        array[at] = ']';
-        return array;
     }
 
     /**
