@@ -151,14 +151,23 @@ final class HookTransport {
     }
 
     private void expireDue() {
-        // A copy, since those that end leave, and others begin at once in their place.
-        for (Attempt each : List.copyOf(attempts)) {
-            long leftNanos = each.expiresNanos - System.nanoTime();
-            if (leftNanos > 0) {
-                scheduleExpiry(leftNanos);
-                return;
+        boolean all = false;
+        try {
+            // A copy, since those that end leave, and others begin at once in their place.
+            for (Attempt each : List.copyOf(attempts)) {
+                long leftNanos = each.expiresNanos - System.nanoTime();
+                if (leftNanos > 0) {
+                    scheduleExpiry(leftNanos);
+                    break;
+                }
+                each.expire();
             }
-            each.expire();
+            all = true;
+        } finally {
+            // Whatever one's end threw, the others' time must not go on for ever.
+            if (!all) {
+                scheduleExpiry(0);
+            }
         }
     }
 
