@@ -162,6 +162,9 @@ final class WalrouteReader implements Reader {
             if (receiver.counts()[1] != expectedWebhooks(ground)) {
                 return receiver.counts()[1] + " changes came to the receiver, expected " + expectedWebhooks(ground);
             }
+            if (receiver.fault() != null) {
+                return receiver.fault();
+            }
         }
         return sinks.cache() ? CacheOracle.fault(ground) : null;
     }

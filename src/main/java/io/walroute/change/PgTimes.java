@@ -12,6 +12,11 @@ import java.time.ZoneOffset;
 final class PgTimes {
     private static final int SECONDS_PER_DAY = 86_400;
 
+    /** The changes of one transaction have the same commit time, and each change is asked for its own. */
+    private static volatile Iso latest = new Iso(Instant.EPOCH, write(Instant.EPOCH));
+
+    private record Iso(Instant instant, String text) {}
+
     private PgTimes() {}
 
     static String timestamptz(String text) {
@@ -38,6 +43,15 @@ final class PgTimes {
 
     /** A commit time, always with six digits: texts of one width sort as times. */
     static String iso(Instant instant) {
+        Iso iso = latest;
+        if (!iso.instant().equals(instant)) {
+            iso = new Iso(instant, write(instant));
+            latest = iso;
+        }
+        return iso.text();
+    }
+
+    private static String write(Instant instant) {
         var out = new StringBuilder(27);
         return appendTimestamp(
                         out, LocalDateTime.ofEpochSecond(instant.getEpochSecond(), instant.getNano(), ZoneOffset.UTC))

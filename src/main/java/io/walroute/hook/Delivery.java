@@ -25,9 +25,7 @@ record Delivery(List<ChangeEvent> events, Shape shape, List<Promise<Void>> waiti
         if (shape.body() == BodyKind.INVALIDATIONS) {
             return Invalidations.body(events);
         }
-        return shape.isBatched()
-                ? HookBody.array(events.stream().map(HookBody::of).toList())
-                : HookBody.of(events.get(0));
+        return shape.isBatched() ? HookBody.array(events) : HookBody.of(events.get(0));
     }
 
     void delivered() {

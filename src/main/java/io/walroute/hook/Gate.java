@@ -55,6 +55,10 @@ final class Gate<T> {
         running--;
     }
 
+    boolean isIdle() {
+        return running == 0 && waiting.isEmpty();
+    }
+
     /** A pause never shortens an earlier one. */
     void pauseUntil(long nanos) {
         if (!paused || nanos - pausedUntilNanos > 0) {

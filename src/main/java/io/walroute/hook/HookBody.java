@@ -2,6 +2,7 @@ package io.walroute.hook;
 
 import com.fasterxml.jackson.core.io.JsonStringEncoder;
 import io.walroute.change.ChangeEvent;
+import io.walroute.change.Operation;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -12,6 +13,8 @@ import java.time.format.DateTimeFormatter;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 
 /** What a receiver gets: {@code {"type":"listings.update","timestamp":"…","data":{event}}}, and under which webhook-id. */
 final class HookBody {
@@ -22,20 +25,87 @@ final class HookBody {
     private static final long YEAR_0 = -62_167_219_200L;
     private static final long YEAR_10000 = 253_402_300_800L;
 
+    private static final byte[] TO_DATA = "\",\"data\":".getBytes(StandardCharsets.ISO_8859_1);
+    private static final int MOST_HEADS = 1000;
+    private static final Map<Kind, byte[]> HEADS = new ConcurrentHashMap<>();
+    private static volatile Stamp latest = stamp(Instant.EPOCH);
+
+    private record Kind(String schema, String table, Operation operation) {}
+
+    private record Stamp(Instant instant, byte[] text) {}
+
     private HookBody() {}
 
     static byte[] of(ChangeEvent event) {
-        String type = event.qualifiedTable() + "." + event.operation().name().toLowerCase(Locale.ROOT);
-        byte[] head = ("{\"type\":\""
-                        + new String(JsonStringEncoder.getInstance().quoteAsString(type))
-                        + "\",\"timestamp\":\"" + microseconds(event.timestamp()) + "\",\"data\":")
-                .getBytes(StandardCharsets.UTF_8);
-        byte[] data = event.toJson();
-        byte[] body = new byte[head.length + data.length + 1];
-        System.arraycopy(head, 0, body, 0, head.length);
-        System.arraycopy(data, 0, body, head.length, data.length);
-        body[body.length - 1] = '}';
+        byte[] body = new byte[length(event)];
+        put(body, 0, event);
         return body;
+    }
+
+    /** A JSON array of bodies. */
+    static byte[] array(List<ChangeEvent> events) {
+        int length = 1;
+        for (ChangeEvent event : events) {
+            length += 1 + length(event);
+        }
+        byte[] array = new byte[length];
+        int at = 0;
+        for (ChangeEvent event : events) {
+            array[at] = (byte) (at == 0 ? '[' : ',');
+            at = put(array, at + 1, event);
+        }
+        array[at] = ']';
+        return array;
+    }
+
+    private static int length(ChangeEvent event) {
+        return head(event).length + timestamp(event).length + TO_DATA.length + event.toJson().length + 1;
+    }
+
+    /** Returns where it ends. */
+    private static int put(byte[] into, int from, ChangeEvent event) {
+        int at = put(into, from, head(event));
+        at = put(into, at, timestamp(event));
+        at = put(into, at, TO_DATA);
+        at = put(into, at, event.toJson());
+        into[at] = '}';
+        return at + 1;
+    }
+
+    private static int put(byte[] into, int at, byte[] bytes) {
+        System.arraycopy(bytes, 0, into, at, bytes.length);
+        return at + bytes.length;
+    }
+
+    /** Up to the timestamp. There are few kinds of change, and to quote the type each time takes as long as to sign the body. */
+    private static byte[] head(ChangeEvent event) {
+        var kind = new Kind(event.schema(), event.table(), event.operation());
+        byte[] head = HEADS.get(kind);
+        if (head == null) {
+            String type =
+                    event.qualifiedTable() + "." + event.operation().name().toLowerCase(Locale.ROOT);
+            head = ("{\"type\":\"" + new String(JsonStringEncoder.getInstance().quoteAsString(type))
+                            + "\",\"timestamp\":\"")
+                    .getBytes(StandardCharsets.UTF_8);
+            if (HEADS.size() < MOST_HEADS) {
+                HEADS.put(kind, head);
+            }
+        }
+        return head;
+    }
+
+    /** The changes of one transaction share it. */
+    private static byte[] timestamp(ChangeEvent event) {
+        Stamp stamp = latest;
+        if (!stamp.instant().equals(event.timestamp())) {
+            stamp = stamp(event.timestamp());
+            latest = stamp;
+        }
+        return stamp.text();
+    }
+
+    private static Stamp stamp(Instant instant) {
+        return new Stamp(instant, microseconds(instant).getBytes(StandardCharsets.ISO_8859_1));
     }
 
     static String microseconds(Instant instant) {
@@ -61,20 +131,6 @@ final class HookBody {
         for (int rest = number; rest > 0; rest /= 10) {
             text[--at] = (byte) ('0' + rest % 10);
         }
-    }
-
-    /** A JSON array of bodies. */
-    static byte[] array(List<byte[]> bodies) {
-        int length = bodies.stream().mapToInt(body -> body.length + 1).sum() + 1;
-        byte[] array = new byte[length];
-        int at = 0;
-        for (byte[] body : bodies) {
-            array[at] = (byte) (at == 0 ? '[' : ',');
-            System.arraycopy(body, 0, array, at + 1, body.length);
-            at += body.length + 1;
-        }
-        array[at] = ']';
-        return array;
     }
 
     /**

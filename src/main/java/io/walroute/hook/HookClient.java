@@ -41,6 +41,11 @@ final class HookClient {
     private static final CharSequence AGENT = HttpHeaders.createOptimized("walroute");
     private static final CharSequence JSON = HttpHeaders.createOptimized("application/json");
 
+    /** How often a batch that waits for more is looked at. */
+    private static final long LOOK_MS = 5;
+    /** So long after a full batch the next is expected to fill as fast. */
+    private static final long FLOW_NANOS = TimeUnit.SECONDS.toNanos(1);
+
     private static final int GONE = 410;
     private static final int TOO_MANY_REQUESTS = 429;
 
@@ -58,6 +63,7 @@ final class HookClient {
     private final Queue<Offer> offers = new ConcurrentLinkedQueue<>();
     private final AtomicBoolean takingOffers = new AtomicBoolean();
     private final Map<Shape, Batch> batches = new HashMap<>();
+    private long fullNanos = System.nanoTime() - FLOW_NANOS;
     private boolean wakeScheduled;
     private boolean closed;
     private long openUntilNanos;
@@ -241,15 +247,36 @@ final class HookClient {
         }
         batch.add(event, promise);
         if (batch.isFull()) {
+            fullNanos = System.nanoTime();
             enqueue(take(batch));
         }
     }
 
     private Batch open(Shape shape) {
         var batch = new Batch(shape);
-        batch.timer = vertx.setTimer(shape.batchDelay().toMillis(), due -> enqueue(take(batch)));
         batches.put(shape, batch);
+        waitForMore(batch, shape.batchDelay().toMillis());
         return batch;
+    }
+
+    private void waitForMore(Batch batch, long leftMs) {
+        long lookMs = batch.shape.body() == BodyKind.CHANGES ? Math.min(LOOK_MS, leftMs) : leftMs;
+        batch.timer = vertx.setTimer(lookMs, due -> {
+            if (lookMs == leftMs || isAwaited()) {
+                enqueue(take(batch));
+            } else {
+                waitForMore(batch, leftMs - lookMs);
+            }
+        });
+    }
+
+    /**
+     * Whether no more will come before what is here has been answered. Where batches were filling a moment ago and now nothing is
+     * even under way, those who send wait themselves: for the order of their keys, and for room. Each change of a row that changes
+     * often would cost them the whole delay. Requests that are counted out to the receiver are not spent on it.
+     */
+    private boolean isAwaited() {
+        return settings.ratePerSecond() <= 0 && gate.isIdle() && System.nanoTime() - fullNanos < FLOW_NANOS;
     }
 
     private Delivery take(Batch batch) {

@@ -20,7 +20,7 @@ import java.util.Set;
  * @param concurrency attempts at the same time, and connections
  * @param headers sent with each request
  * @param batchSize changes in one request; above 1 the body is a JSON array
- * @param batchDelay how long a change waits for others to go with it
+ * @param batchDelay how long a change waits at most for others to go with it
  * @param ratePerSecond requests per second; 0 for no limit
  * @param circuitWait how long the circuit stays open before the receiver is tried again
  */

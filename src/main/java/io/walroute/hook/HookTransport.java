@@ -19,8 +19,11 @@ import io.vertx.core.net.SocketAddress;
 import java.net.ConnectException;
 import java.net.InetAddress;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
 
@@ -46,6 +49,10 @@ final class HookTransport {
     private final HostLookup lookup;
     private final HttpClient client;
     private final String path;
+    /** In the order of their ends of time: all have the same limit. */
+    private final Set<Attempt> attempts = new LinkedHashSet<>();
+
+    private boolean expiryScheduled;
     private List<InetAddress> lastAsked;
     private Future<List<SocketAddress>> lastPermitted;
 
@@ -132,12 +139,44 @@ final class HookTransport {
         }
     }
 
+    /** One timer for all: one for each attempt costs as much as to sign its body, and nearly all are cancelled. */
+    private void scheduleExpiry(long nanos) {
+        if (!expiryScheduled) {
+            expiryScheduled = true;
+            vertx.setTimer(1 + TimeUnit.NANOSECONDS.toMillis(nanos), due -> {
+                expiryScheduled = false;
+                expireDue();
+            });
+        }
+    }
+
+    private void expireDue() {
+        boolean all = false;
+        try {
+            // A copy, since those that end leave, and others begin at once in their place.
+            for (Attempt each : List.copyOf(attempts)) {
+                long leftNanos = each.expiresNanos - System.nanoTime();
+                if (leftNanos > 0) {
+                    scheduleExpiry(leftNanos);
+                    break;
+                }
+                each.expire();
+            }
+            all = true;
+        } finally {
+            // Whatever one's end threw, the others' time must not go on for ever.
+            if (!all) {
+                scheduleExpiry(0);
+            }
+        }
+    }
+
     private final class Attempt {
+        private final long expiresNanos = System.nanoTime() + settings.timeout().toNanos();
         private final Promise<Answer> promise = Promise.promise();
         private final Consumer<MultiMap> headers;
         private final Buffer body;
         private Buffer kept = NOTHING;
-        private long timer;
         private HttpClientRequest request;
         private HttpClientResponse response;
         private int read;
@@ -149,7 +188,8 @@ final class HookTransport {
         }
 
         private void start() {
-            timer = vertx.setTimer(Math.max(1, settings.timeout().toMillis()), expired -> expire());
+            attempts.add(this);
+            scheduleExpiry(settings.timeout().toNanos());
             lookup.addresses()
                     .compose(HookTransport.this::permitted)
                     .onSuccess(addresses -> connect(addresses, 0))
@@ -219,6 +259,9 @@ final class HookTransport {
 
         /** The status decides; an answer whose body is cut, endless or slow has one all the same. */
         private void expire() {
+            if (over) {
+                return;
+            }
             if (response != null) {
                 finish();
             } else {
@@ -246,7 +289,7 @@ final class HookTransport {
                 return false;
             }
             over = true;
-            vertx.cancelTimer(timer);
+            attempts.remove(this);
             return true;
         }
     }

@@ -69,12 +69,14 @@ import org.apache.camel.Route;
 import org.apache.camel.RoutesBuilder;
 import org.apache.camel.cli.connector.DefaultCliConnectorFactory;
 import org.apache.camel.component.micrometer.MicrometerConstants;
+import org.apache.camel.component.micrometer.eventnotifier.MicrometerRouteEventNotifier;
 import org.apache.camel.component.platform.http.main.ManagementHttpServer;
 import org.apache.camel.main.BaseMainSupport;
 import org.apache.camel.main.Main;
 import org.apache.camel.main.MainListenerSupport;
 import org.apache.camel.spi.CamelEvent;
 import org.apache.camel.spi.CliConnectorFactory;
+import org.apache.camel.spi.ManagementStrategy;
 import org.apache.camel.support.SimpleEventNotifierSupport;
 import org.apache.camel.support.jsse.KeyManagersParameters;
 import org.apache.camel.support.jsse.KeyStoreParameters;
@@ -551,12 +553,20 @@ public final class Service implements AutoCloseable {
         }
     }
 
+    /** Camel's meters of routes ask for every event, and look at those of routes: five were made for each change to be dropped. */
+    private static void leaveExchangesAlone(ManagementStrategy management) {
+        management.getEventNotifiers().stream()
+                .filter(MicrometerRouteEventNotifier.class::isInstance)
+                .forEach(each -> ((MicrometerRouteEventNotifier) each).setIgnoreExchangeEvents(true));
+    }
+
     private void startCamel() {
         try {
             guard.start();
             walWatch.start();
             main.start();
             CamelContext camel = main.getCamelContext();
+            leaveExchangesAlone(camel.getManagementStrategy());
             if (notify != null) {
                 camel.getComponent(
                         "notify"); // routes name topics as they come: without this, the first change would start it

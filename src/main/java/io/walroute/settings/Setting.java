@@ -184,7 +184,7 @@ public enum Setting {
             Kind.HOOK,
             null,
             "50ms",
-            "How long a change waits for others to go with it."),
+            "How long a change waits at most for others to go with it."),
     HOOK_RATE(
             "walroute.hook.<name>.rate",
             Kind.HOOK,

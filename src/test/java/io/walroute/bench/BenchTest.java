@@ -3,9 +3,15 @@ package io.walroute.bench;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import io.vertx.core.buffer.Buffer;
+import io.walroute.hook.WebhookSignature;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.DisplayNameGeneration;
@@ -20,11 +26,55 @@ class BenchTest {
     Path folder;
 
     @Test
-    void the_receiver_counts_the_members_of_a_batch_whatever_they_hold() {
-        assertThat(WebhookSink.members(Buffer.buffer("{\"a\":[{},{}]}"))).isEqualTo(1);
-        assertThat(WebhookSink.members(Buffer.buffer("[{\"a\":[{},{}]}, {\"b\":\"},{ \\\" [\"},{}]")))
-                .isEqualTo(3);
-        assertThat(WebhookSink.members(Buffer.buffer("[]"))).isZero();
+    void the_receiver_counts_the_members_of_a_batch_whatever_they_hold_and_however_it_is_cut() {
+        assertThat(members("{\"a\":[{},{}]}")).isEqualTo(1);
+        assertThat(members("[{\"a\":[{},{}]}, {\"b\":\"},{ \\\" [\"},{}]")).isEqualTo(3);
+        assertThat(members("[]")).isZero();
+    }
+
+    private static int members(String body) {
+        byte[] bytes = body.getBytes(StandardCharsets.UTF_8);
+        var whole = new WebhookSink.Members();
+        whole.add(bytes, 0, bytes.length);
+        int members = whole.take();
+        var cut = new WebhookSink.Members();
+        for (int i = 0; i < bytes.length; i++) {
+            cut.add(bytes, i, 1);
+        }
+        assertThat(cut.take()).isEqualTo(members);
+        return members;
+    }
+
+    @Test
+    void the_receiver_counts_requests_and_finds_a_wrong_signature() throws Exception {
+        try (WebhookSink sink = WebhookSink.start(folder, 0)) {
+            post(sink, "[{},{}]", "[{},{}]");
+            assertThat(sink.counts()).containsExactly(1, 2, 1, 0);
+            assertThat(sink.fault()).isNull();
+        }
+        try (WebhookSink sink = WebhookSink.start(folder, 0)) {
+            post(sink, "{}", "{} ");
+            post(sink, "{}", "{}");
+            assertThat(sink.counts()).containsExactly(2, 2, 1, 1);
+            assertThat(sink.fault()).isEqualTo("1 of 1 signatures that were verified are wrong");
+        }
+    }
+
+    private static void post(WebhookSink sink, String body, String signed) throws Exception {
+        long now = Instant.now().getEpochSecond();
+        var request = HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + sink.port() + "/"))
+                .header(WebhookSignature.ID, "one")
+                .header(WebhookSignature.TIMESTAMP, Long.toString(now))
+                .header(
+                        WebhookSignature.SIGNATURE,
+                        WebhookSignature.sign(
+                                WalrouteProcess.SECRET, "one", now, signed.getBytes(StandardCharsets.UTF_8)))
+                .POST(HttpRequest.BodyPublishers.ofString(body))
+                .build();
+        assertThat(HttpClient.newHttpClient()
+                        .send(request, HttpResponse.BodyHandlers.discarding())
+                        .statusCode())
+                .isEqualTo(204);
     }
 
     @Test

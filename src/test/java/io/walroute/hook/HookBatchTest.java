@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.walroute.change.ChangeEvent;
 import io.walroute.testing.Receiver;
 import io.walroute.testing.Receiver.Answer;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -39,6 +40,28 @@ class HookBatchTest {
         assertThat(array.at("/2/type").asText()).isEqualTo("listings.update");
         assertThat(array.at("/2/data/key/id").asLong()).isEqualTo(3);
         assertThat(receiver.requests().get(1).text()).startsWith("[{\"type\"").endsWith("}]");
+    }
+
+    @Test
+    void once_batches_fill_up_the_next_does_not_wait_out_its_time_for_changes_that_wait_for_it() {
+        try (HookRig slow = HookRig.to(receiver.url(), "batch-size", "2", "batch-delay", "60s")) {
+            CompletableFuture<Exchange> first = slow.start(change(1));
+            CompletableFuture<Exchange> second = slow.start(change(2));
+            CompletableFuture<Exchange> third = slow.start(change(3));
+
+            // The third is the last for now: its sender has no other that may go before it is answered.
+            assertThat(CompletableFuture.allOf(first, second, third)).succeedsWithin(Duration.ofSeconds(10));
+            assertThat(receiver.requests()).hasSize(2);
+        }
+    }
+
+    @Test
+    void before_batches_fill_up_each_waits_its_time_for_others_to_go_with_it() {
+        long begun = System.nanoTime();
+
+        assertThat(send(1)).allMatch(each -> each.getException() == null);
+
+        assertThat(Duration.ofNanos(System.nanoTime() - begun)).isGreaterThanOrEqualTo(Duration.ofMillis(200));
     }
 
     @Test

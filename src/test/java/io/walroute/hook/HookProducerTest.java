@@ -192,6 +192,21 @@ class HookProducerTest {
     }
 
     @Test
+    void each_attempt_has_its_whole_time_whatever_became_of_those_before() {
+        receiver.answer(Answer.status(204).after(Duration.ofMillis(300)));
+        receiver.otherwise(Answer.never());
+        rig("timeout", "500ms");
+
+        assertThat(rig.attempt(change(1))).isNull();
+        for (int i = 2; i <= 3; i++) {
+            Instant before = Instant.now();
+            assertThat(rig.attempt(change(i))).hasMessageContaining("timed out");
+            assertThat(Duration.between(before, Instant.now()))
+                    .isBetween(Duration.ofMillis(495), Duration.ofSeconds(5));
+        }
+    }
+
+    @Test
     void a_cut_connection_is_a_failure() {
         receiver.otherwise(Answer.cut());
 
