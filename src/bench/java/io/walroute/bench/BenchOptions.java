@@ -36,6 +36,22 @@ final class BenchOptions {
     int seconds;
 
     @Option(
+            names = "--latency-warm-up",
+            paramLabel = "N",
+            defaultValue = "40",
+            description = "latency: seconds of the same traffic before that don't count (default: ${DEFAULT-VALUE}).")
+    int latencyWarmUp;
+
+    @Option(
+            names = "--routes",
+            split = ",",
+            paramLabel = "NAME",
+            defaultValue = "cache,audited,all",
+            description = "latency: cache (alone), audited (cache and audit log), all (the product's own)"
+                    + " (default: ${DEFAULT-VALUE}).")
+    List<String> latencyOf;
+
+    @Option(
             names = "--rates",
             split = ",",
             paramLabel = "N",

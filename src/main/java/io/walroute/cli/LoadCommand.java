@@ -56,6 +56,21 @@ final class LoadCommand implements Callable<Integer> {
     private Duration duration;
 
     @Option(
+            names = "--warm-up",
+            paramLabel = "TIME",
+            converter = DurationConverter.class,
+            description =
+                    "How long the same traffic goes before it counts, as 30s: compilers take their time, in the service and"
+                            + " here (default: not at all).")
+    private Duration warmUp = Duration.ZERO;
+
+    @Option(
+            names = "--no-audit-log",
+            description =
+                    "The routes keep no audit log: it isn't compared, and rows of before the run must be in the cache, too.")
+    private boolean noAuditLog;
+
+    @Option(
             names = "--rate",
             paramLabel = "N",
             defaultValue = "200",
@@ -144,8 +159,15 @@ final class LoadCommand implements Callable<Integer> {
 
     private int run(Settings settings, ServiceView service) throws Exception {
         var line = new ProgressLine(session.out(), Terminal.hasColours());
-        var options =
-                new LoadOptions(duration, rate, traffic.seed(), traffic.connections(), traffic.largeEvery(), PATIENCE);
+        var options = new LoadOptions(
+                warmUp,
+                duration,
+                rate,
+                traffic.seed(),
+                traffic.connections(),
+                traffic.largeEvery(),
+                !noAuditLog,
+                PATIENCE);
         var run = new LoadRun(
                 settings, SimulateCommand.jdbcUrl(settings.databaseUrl()), options, service, (share, what) -> {
                     if (!json) {

@@ -30,7 +30,24 @@ public final class Simulator {
      * @param byKind committed row changes by table and operation, as {@code listings.UPDATE}
      */
     public record Progress(
-            long changes, long transactions, long rollbacks, Duration elapsed, Map<String, Long> byKind) {}
+            long changes, long transactions, long rollbacks, Duration elapsed, Map<String, Long> byKind) {
+        /** What came after another look at the same traffic. */
+        public Progress since(Progress before) {
+            Map<String, Long> kinds = new TreeMap<>();
+            byKind.forEach((kind, count) -> {
+                long more = count - before.byKind.getOrDefault(kind, 0L);
+                if (more > 0) {
+                    kinds.put(kind, more);
+                }
+            });
+            return new Progress(
+                    changes - before.changes,
+                    transactions - before.transactions,
+                    rollbacks - before.rollbacks,
+                    elapsed.minus(before.elapsed),
+                    kinds);
+        }
+    }
 
     /** Is told about once a second, by the thread that runs the simulator. */
     @FunctionalInterface

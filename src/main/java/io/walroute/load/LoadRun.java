@@ -18,12 +18,14 @@ import java.util.Deque;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
 /**
  * One load run against a running service: traffic, then waiting until all of it has arrived, then the comparison of the cache with
- * the tables and of the audit log with what was committed.
+ * the tables and of the audit log with what was committed. A warm-up before it is the same traffic by the same connections: what
+ * is measured goes on from it, in the same processes.
  *
  * <p>{@link #run} blocks; {@link #stop()}, from any thread, ends the traffic early, and the rest still follows.
  */
@@ -79,28 +81,36 @@ public final class LoadRun {
     public LoadReport run() throws LoadException, InterruptedException {
         ServiceView.State before = awaitStreaming();
         Instant startedAt = Instant.now();
-        timeline = Timeline.of(System.nanoTime(), options.duration().toNanos());
+        timeline = Timeline.of(
+                System.nanoTime() + options.warmUp().toNanos(),
+                options.duration().toNanos());
         traffic = new Traffic(timeline, settings.redisUrl().isPresent());
-        try (AuditCheck audit = AuditCheck.open(settings)) {
+        try (AuditCheck audit = options.audited() ? AuditCheck.open(settings) : AuditCheck.none()) {
             followCache();
             followWire();
-            long begin = System.nanoTime();
             simulator = new Simulator(options.simulator(jdbcUrl), traffic);
+            var warm = new CompletableFuture<Simulator.Progress>();
+            Thread watch = new Thread(() -> warm.complete(lookWhenWarm()), "load-warm-up");
+            watch.setDaemon(true);
+            watch.start();
+            long begin = System.nanoTime();
             if (stopped.getCount() == 0) {
                 simulator.stop(); // asked before there was one
             }
             Simulator.Progress made = simulator.run(this::showTraffic);
             long end = System.nanoTime();
+            watch.interrupt(); // the traffic may have ended within the warm-up
+            made = made.since(warm.join());
             awaitQuiet(audit);
             long settled = System.nanoTime();
-            AuditCheck.Result audited = audit.compare(traffic.transactions());
+            AuditCheck.Result audited = options.audited() ? audit.compare(traffic.transactions()) : null;
             CacheCheck.Result cached = settings.redisUrl().isPresent() ? CacheCheck.run(settings, audit) : null;
             return new LoadReport(
                     startedAt,
                     options,
                     stopped.getCount() == 0,
                     made,
-                    Duration.ofNanos(end - begin),
+                    Duration.ofNanos(Math.max(0, end - Math.max(begin, timeline.beginNanos()))),
                     Duration.ofNanos(settled - end),
                     traffic,
                     timeline,
@@ -221,8 +231,21 @@ public final class LoadRun {
 
     // ---------------------------------------------------------------- progress
 
+    /** What had been committed when the warm-up was over, or the traffic. */
+    private Simulator.Progress lookWhenWarm() {
+        if (options.warmUp().isZero()) {
+            return new Simulator.Progress(0, 0, 0, Duration.ZERO, Map.of());
+        }
+        try {
+            stopped.await(timeline.beginNanos() - System.nanoTime(), TimeUnit.NANOSECONDS);
+        } catch (InterruptedException theTrafficEnded) {
+            // Then nothing counts.
+        }
+        return simulator.progress();
+    }
+
     private void showTraffic(Simulator.Progress made) {
-        double share = made.elapsed().toNanos() / (double) options.duration().toNanos();
+        double share = made.elapsed().toNanos() / (double) options.all().toNanos();
         double seconds = Math.max(1e-3, made.elapsed().toNanos() / 1e9);
         progress.show(
                 Math.min(1, share),
@@ -236,15 +259,16 @@ public final class LoadRun {
         int looksAlike = 0;
         while (System.nanoTime() - moved < options.patience().toNanos()) {
             ServiceView.State state = service.look();
-            long arrived = sinks.values().stream().mapToLong(Sink::arrivals).sum();
+            long arrived = sinks.values().stream().mapToLong(Sink::allArrivals).sum();
             String now = state + " " + audit.lastSeq() + " " + arrived;
             looksAlike = now.equals(last) ? looksAlike + 1 : 0;
             if (looksAlike == 0) {
                 moved = System.nanoTime();
                 last = now;
             }
-            boolean allAudited =
-                    looksAlike >= 3 && audit.compare(traffic.transactions()).missing() == 0;
+            boolean allAudited = looksAlike >= 3
+                    && (!options.audited()
+                            || audit.compare(traffic.transactions()).missing() == 0);
             if (allAudited && state.isQuiet()) {
                 quiet = true;
                 return;

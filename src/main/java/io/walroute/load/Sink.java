@@ -8,7 +8,8 @@ import org.HdrHistogram.Histogram;
 /**
  * How long after its commit each change was seen in one sink, in microseconds. What counts is the time since it would have been
  * committed had its writer kept to the rate: a writer that a stall holds up makes fewer changes meanwhile, and those it
- * didn't make would have waited too (coordinated omission). Without a rate nothing was due, and both are the same.
+ * didn't make would have waited too (coordinated omission). Without a rate nothing was due, and both are the same. What was
+ * committed before the timeline's beginning doesn't count.
  *
  * <p>Any thread.
  */
@@ -21,6 +22,7 @@ final class Sink {
     private final Histogram[] byCommit;
     private final AtomicLongArray byArrival;
     private final LongAdder arrived = new LongAdder();
+    private final LongAdder total = new LongAdder();
 
     Sink(Timeline timeline) {
         this.timeline = timeline;
@@ -30,7 +32,10 @@ final class Sink {
 
     /** Counts something that isn't of this run's own transactions, such as what the service writes back. */
     void arrived(long seenNanos) {
-        arrived.increment();
+        total.increment();
+        if (timeline.counts(seenNanos)) {
+            arrived.increment();
+        }
         // Summed up in the last part, all that comes later would look like a burst.
         if (timeline.covers(seenNanos)) {
             byArrival.incrementAndGet(timeline.part(seenNanos));
@@ -41,6 +46,9 @@ final class Sink {
         // Seen before the commit's confirmation had come back: faster than can be measured.
         long committed = Math.min(
                 seenNanos, transaction.committedAt() == Transactions.UNDER_WAY ? seenNanos : transaction.committedAt());
+        if (!timeline.counts(committed)) {
+            return;
+        }
         long micros = (seenNanos - committed) / 1000;
         long corrected = Math.min(LONGEST_MICROS, micros + transaction.lateNanos() / 1000);
         uncorrected.recordValue(Math.min(LONGEST_MICROS, micros));
@@ -57,8 +65,14 @@ final class Sink {
         }
     }
 
+    /** Since the warm-up. */
     long arrivals() {
         return arrived.sum();
+    }
+
+    /** With those of the warm-up. */
+    long allArrivals() {
+        return total.sum();
     }
 
     long arrivals(int part) {

@@ -1,8 +1,8 @@
 package io.walroute.load;
 
 /**
- * Time since the run began, cut into equal parts for the plots: not more than some hundred of them, however long the run is. What
- * comes after the last has no place. Immutable.
+ * Time since what counts began, cut into equal parts for the plots: not more than some hundred of them, however long the run is. What
+ * comes after the last has no place; what lies before the beginning is warm-up. Immutable.
  *
  * @param beginNanos as of {@link System#nanoTime()}
  */
@@ -22,7 +22,12 @@ record Timeline(long beginNanos, long partNanos, int parts) {
     }
 
     boolean covers(long nanoTime) {
-        return nanoTime - beginNanos < parts * partNanos;
+        return counts(nanoTime) && nanoTime - beginNanos < parts * partNanos;
+    }
+
+    /** Whether the warm-up is over at that time. */
+    boolean counts(long nanoTime) {
+        return nanoTime - beginNanos >= 0;
     }
 
     double partSeconds() {

@@ -6,7 +6,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicLongArray;
 
-/** What the simulator does, noted for those that see its changes arrive. Any thread. */
+/** What the simulator does, noted for those that see its changes arrive; figures without those of the warm-up. Any thread. */
 final class Traffic implements Simulator.Watcher {
     private final Timeline timeline;
     private final Transactions transactions = new Transactions();
@@ -35,6 +35,9 @@ final class Traffic implements Simulator.Watcher {
     @Override
     public void committed(Simulator.Transaction transaction, long nanoTime) {
         transactions.committed(transaction.xid(), nanoTime);
+        if (!timeline.counts(nanoTime)) {
+            return;
+        }
         committed.addAndGet(timeline.part(nanoTime), transaction.changes());
         largest.accumulateAndGet(transaction.changes(), Math::max);
         latestNanos.accumulateAndGet(transaction.lateNanos(), Math::max);

@@ -42,6 +42,29 @@ class SinkTest {
     }
 
     @Test
+    void what_belongs_to_the_warm_up_is_left_out_of_every_figure_but_the_check() {
+        var later = Timeline.of(10_000_000_000L, Duration.ofSeconds(60).toNanos());
+        var warming = new Sink(later);
+        warming.seen(new Transactions.Entry(9_999_999_999L, 0), 10_500_000_000L);
+        warming.arrived(9_999_999_999L);
+        assertThat(warming.latency().getTotalCount()).isZero();
+        assertThat(warming.arrivals()).isZero();
+        assertThat(warming.allArrivals()).isEqualTo(1);
+        warming.seen(new Transactions.Entry(10_000_000_000L, 0), 10_500_000_000L);
+        assertThat(warming.latency().getTotalCount()).isEqualTo(1);
+
+        var traffic = new Traffic(later, false);
+        for (long xid = 1; xid <= 2; xid++) {
+            var transaction = new Simulator.Transaction(xid, (int) (9 / xid), List.of(), 0);
+            traffic.committing(transaction);
+            traffic.committed(transaction, 9_000_000_000L + (xid - 1) * 1_000_000_000L);
+        }
+        assertThat(traffic.committed(0)).isEqualTo(4);
+        assertThat(traffic.largestTransaction()).isEqualTo(4);
+        assertThat(traffic.transactions().changes(1)).as("for the check").isEqualTo(9);
+    }
+
+    @Test
     void transactions_are_found_by_xid_unless_they_were_rolled_back() {
         var transactions = new Transactions();
         for (long xid = 1; xid <= 50_000; xid++) {

@@ -185,12 +185,16 @@ class LoadCommandTest {
         } finally {
             load.destroyForcibly().waitFor();
         }
+        assertThat(rig.cli.run("load", "--no-audit-log", "--duration", "1s", "--rate", "20", "--json"))
+                .isZero();
+        JsonNode report = ServiceRig.JSON.readTree(rig.cli.out());
+        assertThat(report.at("/check/audit").isNull()).isTrue();
     }
 
     @Test
     void the_demo_needs_nothing_installed_and_leaves_nothing_running() throws Exception {
         var cli = new InProcessCli(Map.of());
-        int code = cli.run("load", "--demo", "--duration", "2s", "--rate", "100", "--json");
+        int code = cli.run("load", "--demo", "--warm-up", "2s", "--duration", "2s", "--rate", "100", "--json");
         JsonNode report = ServiceRig.JSON.readTree(cli.out());
         assertThat(code).as("%s %s", cli.err(), report.path("check")).isZero();
         for (String sink : new String[] {"cache", "websocket", "webhook"}) {
@@ -198,6 +202,10 @@ class LoadCommandTest {
                     .as(sink)
                     .isTrue();
         }
+        assertThat(report.at("/traffic/seconds").asDouble()).isBetween(1.5, 3.9);
+        assertThat(report.at("/check/audit/expected").asLong())
+                .as("with those of the warm-up")
+                .isGreaterThan(report.at("/traffic/changes").asLong() + 50);
     }
 
     @Test
