@@ -29,8 +29,9 @@ final class Writer {
     /** As many as keep a transaction of audit rows at some 60 ms on this project's bench. */
     private static final int MOST_WRITES = 4000;
 
-    private static final Duration TURN = Duration.ofSeconds(2);
-    private static final Duration OTHERS_TURN = Duration.ofMillis(110);
+    /** Fewer are worth waiting a little for more to come. */
+    private static final int FEW_WRITES = 100;
+
     private static final Duration FIRST_BACKOFF = Duration.ofMillis(100);
     private static final Duration LONGEST_BACKOFF = Duration.ofSeconds(5);
     private static final Logger LOG = LoggerFactory.getLogger(Store.class);
@@ -50,7 +51,7 @@ final class Writer {
     private final CountDownLatch closeAsked = new CountDownLatch(1);
     private boolean closed;
     private volatile boolean givenUp;
-    private long othersTurnNanos = System.nanoTime(); // the writer's own
+    private final Turns turns = new Turns(System.nanoTime()); // the writer's own
     private volatile String problem;
     private long problemSinceNanos;
 
@@ -96,9 +97,10 @@ final class Writer {
         var current = new ArrayList<Entry>(MOST_WRITES);
         try {
             while (take(current)) {
+                long from = System.nanoTime();
                 writeUntilDone(current);
                 current.clear();
-                letOthersIn();
+                letOthersIn(from);
             }
         } finally {
             refuseAll(current);
@@ -106,15 +108,20 @@ final class Writer {
         }
     }
 
-    /**
-     * SQLite's lock is not fair: who waits for it asks every 100 ms at most, and finds it taken as long as one transaction
-     * follows the other. A command must get through all the same.
-     */
-    private void letOthersIn() {
-        long now = System.nanoTime();
-        if (database.isSqlite() && now - othersTurnNanos > TURN.toNanos()) {
-            pause(OTHERS_TURN);
-            othersTurnNanos = System.nanoTime();
+    private void letOthersIn(long heldSinceNanos) {
+        if (database.isSqlite() && closeAsked.getCount() > 0) {
+            long rest = turns.restAfter(heldSinceNanos, System.nanoTime(), queue.size() < FEW_WRITES);
+            awaitClose(rest);
+        }
+    }
+
+    private void awaitClose(long nanos) {
+        try {
+            if (nanos > 0) {
+                closeAsked.await(nanos, TimeUnit.NANOSECONDS);
+            }
+        } catch (InterruptedException notByUs) {
+            LOG.debug("The store's writer was interrupted and goes on");
         }
     }
 
@@ -122,11 +129,7 @@ final class Writer {
     private boolean take(List<Entry> current) {
         while (!givenUp && !(closeAsked.getCount() == 0 && queue.isEmpty())) {
             try {
-                long asked = System.nanoTime();
                 current.add(queue.take());
-                if (System.nanoTime() - asked > OTHERS_TURN.toNanos()) {
-                    othersTurnNanos = System.nanoTime(); // they had it
-                }
                 queue.drainTo(current, MOST_WRITES - 1);
                 return true;
             } catch (InterruptedException notByUs) {
