@@ -1,5 +1,6 @@
 package io.walroute.source;
 
+import io.debezium.connector.base.ChangeEventQueue;
 import io.debezium.connector.postgresql.PostgresConnector;
 import io.debezium.connector.postgresql.PostgresConnectorTask;
 import io.debezium.connector.postgresql.connection.ReplicationMessageColumnValueResolver;
@@ -39,6 +40,7 @@ final class DebeziumStream implements ChangeStream {
     /** Classes of Debezium's and Kafka Connect's that have one of ours in their place. */
     private static final List<Class<?>> REPLACED = List.of(
             ReplicationMessageColumnValueResolver.class,
+            ChangeEventQueue.class,
             DefaultChangeEventSourceMetricsFactory.class,
             PostgresTransactionMonitor.class,
             ApproximateStructSizeCalculator.class,
@@ -102,9 +104,8 @@ final class DebeziumStream implements ChangeStream {
             mayBeInterrupted(true);
             while (!closing) {
                 List<SourceRecord> records = task.poll();
-                if (records != null && !records.isEmpty()) {
-                    handler.handle(items(records), item -> confirm(item, position, task));
-                }
+                // Also if nothing came: what was settled meanwhile is to be confirmed.
+                handler.handle(records == null ? List.of() : items(records), item -> confirm(item, position, task));
             }
         } finally {
             mayBeInterrupted(false);

@@ -70,6 +70,8 @@ public class WalConsumer extends DefaultConsumer {
     /** A sink that settles nothing for so long lets more changes gather. */
     private static final Duration SLOW = Duration.ofMillis(20);
 
+    private static final Duration ANNOUNCE_EVERY = Duration.ofMillis(25);
+
     private static final String STATUS_INTERVAL = "status.update.interval.ms";
 
     private final WalEndpoint endpoint;
@@ -401,6 +403,7 @@ public class WalConsumer extends DefaultConsumer {
         String unique = settings.getProperty("topic.prefix") + ENGINES.incrementAndGet();
         settings.setProperty("topic.prefix", unique);
         settings.setProperty("name", unique);
+        settings.putIfAbsent("driver.socketFactory", PatientSockets.class.getName());
         settings.setProperty(STATUS_INTERVAL, Long.toString(statusInterval(settings.getProperty(STATUS_INTERVAL))));
         engine = unique;
         String options = settings.getProperty("driver.options", "");
@@ -614,6 +617,8 @@ public class WalConsumer extends DefaultConsumer {
         private volatile SlotCheck.Obstacle brokenOff;
         // What is announced may be confirmed once that is noted down; the first two belong to the stream's thread.
         private Item announced;
+        private Item toAnnounce;
+        private long announcedNanos = System.nanoTime() - ANNOUNCE_EVERY.toNanos();
         // Since what was announced last, something came that is worth moving the slot for. A transaction without
         // changes
         // for us isn't: it may be the very note of where the slot may move, and would bring forth the next.
@@ -897,8 +902,11 @@ public class WalConsumer extends DefaultConsumer {
         }
 
         private void confirm(ChangeStream.Confirmer confirmer) throws InterruptedException {
-            Item settled = ledger.settledUpTo();
-            if (settled != null && worthConfirming && brokenOff == null) {
+            Item newest = ledger.settledUpTo();
+            toAnnounce = newest != null ? newest : toAnnounce;
+            if (toAnnounce != null && worthConfirming && brokenOff == null && mayAnnounce()) {
+                Item settled = toAnnounce;
+                toAnnounce = null;
                 worthConfirming = inTransaction || !ledger.isEmpty();
                 announced = settled;
                 announce(settled.position(), () -> {
@@ -918,6 +926,16 @@ public class WalConsumer extends DefaultConsumer {
             throwFailure();
         }
 
+        /** Each announcement is a write to the store and a message to the server; a few dozen in a second move the slot as well. */
+        private boolean mayAnnounce() {
+            long now = System.nanoTime();
+            if (now - announcedNanos < ANNOUNCE_EVERY.toNanos() && !draining) {
+                return false;
+            }
+            announcedNanos = now;
+            return true;
+        }
+
         private static boolean isPast(Item confirmed, Item end) {
             return confirmed == end
                     || confirmed.position() != null
@@ -934,6 +952,7 @@ public class WalConsumer extends DefaultConsumer {
         }
 
         private void finishDraining(ChangeStream.Confirmer confirmer) throws InterruptedException {
+            confirm(confirmer);
             while ((!ledger.isEmpty() || confirmed != announced)
                     && System.nanoTime() - drainSinceNanos < drainNanos()) {
                 park();
