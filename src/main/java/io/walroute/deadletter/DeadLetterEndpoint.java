@@ -56,6 +56,14 @@ public final class DeadLetterEndpoint extends DefaultEndpoint {
                             + " that has to know what it never gets, as row-cache:redis?forget=true. Tried until it succeeds")
     private String deadUri;
 
+    @UriParam(
+            label = "producer",
+            defaultValue = "false",
+            description =
+                    "Puts down the change as it was handed to the route that failed, whatever a step made of the body:"
+                            + " for error handlers. Otherwise the body is put down")
+    private boolean original;
+
     private final DeadLetterComponent component;
 
     DeadLetterEndpoint(String uri, DeadLetterComponent component, String sink) {
@@ -149,5 +157,13 @@ public final class DeadLetterEndpoint extends DefaultEndpoint {
 
     public void setDeadUri(String deadUri) {
         this.deadUri = deadUri;
+    }
+
+    public boolean isOriginal() {
+        return original;
+    }
+
+    public void setOriginal(boolean original) {
+        this.original = original;
     }
 }

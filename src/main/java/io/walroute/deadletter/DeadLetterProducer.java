@@ -9,7 +9,6 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.UnaryOperator;
 import org.apache.camel.AsyncCallback;
 import org.apache.camel.Exchange;
-import org.apache.camel.ExchangePropertyKey;
 import org.apache.camel.support.DefaultAsyncProducer;
 
 /** Parks the exchange's change; the exchange goes on when that is on disk, and fails if it never will be. */
@@ -105,8 +104,7 @@ final class DeadLetterProducer extends DefaultAsyncProducer {
     }
 
     private ChangeEvent event(Exchange exchange) {
-        boolean failed = exchange.getProperty(ExchangePropertyKey.EXCEPTION_CAUGHT) != null;
-        if (failed && exchange.getProperty(ChangeProperties.CHANGE) instanceof ChangeEvent handed) {
+        if (endpoint.isOriginal() && exchange.getProperty(ChangeProperties.CHANGE) instanceof ChangeEvent handed) {
             return handed;
         }
         Object body = exchange.getMessage().getBody();

@@ -160,6 +160,7 @@ final class HookTransport {
                     scheduleExpiry(leftNanos);
                     break;
                 }
+                attempts.remove(each); // first: were its end to throw, it would come up again and again
                 each.expire();
             }
             all = true;

@@ -17,8 +17,9 @@ interface ChangeStream {
     /** What a stream calls: always from one thread, except {@link #ended}. */
     interface Handler {
         /**
-         * What came next, in WAL order; an idle stream still calls at least every {@link WalConfiguration#TICK}. Blocking
-         * here holds the stream back; throwing ends it.
+         * What came next, in WAL order; at least every {@link WalConfiguration#TICK} there is something, if only a sign of life. Called
+         * with nothing in between, so that what was settled meanwhile can be confirmed. Blocking here holds the stream back; throwing
+         * ends it.
          */
         void handle(List<Item> items, Confirmer confirmer) throws InterruptedException;
 

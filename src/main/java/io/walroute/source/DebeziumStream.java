@@ -1,6 +1,7 @@
 package io.walroute.source;
 
 import io.debezium.connector.base.ChangeEventQueue;
+import io.debezium.connector.common.DebeziumTaskState;
 import io.debezium.connector.postgresql.PostgresConnector;
 import io.debezium.connector.postgresql.PostgresConnectorTask;
 import io.debezium.connector.postgresql.connection.ReplicationMessageColumnValueResolver;
@@ -18,6 +19,7 @@ import java.util.Optional;
 import java.util.Properties;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.apache.kafka.common.metrics.PluginMetrics;
 import org.apache.kafka.connect.data.ConnectSchema;
@@ -46,11 +48,16 @@ final class DebeziumStream implements ChangeStream {
             ApproximateStructSizeCalculator.class,
             ConnectSchema.class);
 
+    /** What Debezium's engine or Kafka Connect would do with records: left out in silence, it might let values out. */
+    private static final Pattern WITHOUT_EFFECT = Pattern.compile("(transforms|predicates|queue\\.provider)(\\..*)?");
+
     private final Map<String, String> settings;
     private final DebeziumReader reader;
     private final CountDownLatch ended = new CountDownLatch(1);
-    private Thread thread;
+    private volatile Thread thread;
     private volatile boolean closing;
+    private static final long INTERRUPT_AGAIN_MS = 500;
+
     /** Guards the interrupt: one that comes while the task starts or stops would leave connections open. */
     private final Object interruptible = new Object();
 
@@ -90,6 +97,9 @@ final class DebeziumStream implements ChangeStream {
         } catch (Throwable e) {
             failure = e;
         }
+        if (closing && failure != null) {
+            LOG.debug("The stream was closed, which ended it by", failure);
+        }
         handler.ended(closing ? Optional.empty() : Optional.ofNullable(failure));
         ended.countDown();
     }
@@ -101,6 +111,10 @@ final class DebeziumStream implements ChangeStream {
         task.initialize(position);
         try {
             task.start(settings);
+            if (task.getTaskState() != DebeziumTaskState.RUNNING) {
+                // It would try again by itself, some polls later. Starting again is the supervisor's business.
+                throw new IllegalStateException("the connector could not begin; its log says why");
+            }
             mayBeInterrupted(true);
             while (!closing) {
                 List<SourceRecord> records = task.poll();
@@ -109,7 +123,16 @@ final class DebeziumStream implements ChangeStream {
             }
         } finally {
             mayBeInterrupted(false);
+            stop(task);
+        }
+    }
+
+    /** What made the stream end is what counts, not that its end failed too. */
+    private static void stop(PostgresConnectorTask task) {
+        try {
             task.stop();
+        } catch (RuntimeException e) {
+            LOG.debug("The connector's task can't be stopped properly", e);
         }
     }
 
@@ -129,6 +152,12 @@ final class DebeziumStream implements ChangeStream {
                         .collect(Collectors.joining("; "));
         if (!errors.isEmpty()) {
             throw new IllegalStateException("the connector refuses its settings: " + errors);
+        }
+        for (String name : settings.keySet()) {
+            if (WITHOUT_EFFECT.matcher(name).matches()) {
+                throw new IllegalStateException("the connector's setting " + name
+                        + " has no effect here: change what a route or sink gets in routes/, or by walroute.redact");
+            }
         }
     }
 
@@ -150,20 +179,23 @@ final class DebeziumStream implements ChangeStream {
     @Override
     public void close() {
         closing = true;
+        if (thread == null || Thread.currentThread() == thread) {
+            return; // it never began, or ends when the handler returns
+        }
         try {
-            while (ended.getCount() > 0) {
-                synchronized (interruptible) {
-                    if (polling && Thread.currentThread() != thread) {
-                        thread.interrupt();
-                    }
-                }
-                if (Thread.currentThread() == thread) {
-                    return; // ends when the handler returns
-                }
-                ended.await(100, TimeUnit.MILLISECONDS);
-            }
+            do {
+                interrupt();
+            } while (!ended.await(INTERRUPT_AGAIN_MS, TimeUnit.MILLISECONDS));
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
+        }
+    }
+
+    private void interrupt() {
+        synchronized (interruptible) {
+            if (polling) {
+                thread.interrupt();
+            }
         }
     }
 

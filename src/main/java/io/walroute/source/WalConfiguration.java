@@ -35,7 +35,7 @@ public class WalConfiguration extends PostgresConnectorEmbeddedDebeziumConfigura
         // A few batches: what waits here is copied by each collection of the young generation, and the engine is the
         // faster side.
         setMaxQueueSize(1_024);
-        setMaxQueueSizeInBytes(16L << 20); // by count alone, 50 kB rows fill a 256 MB heap
+        setMaxQueueSizeInBytes(16L << 20); // of characters; by count alone, 50 kB rows fill a 256 MB heap
         setTombstonesOnDelete(false);
         setSkippedOperations("none"); // TRUNCATE is skipped by default
         setMessagePrefixIncludeList(WalHeartbeat.PREFIX.replace(".", "\\."));

@@ -591,10 +591,10 @@ public class WalConsumer extends DefaultConsumer {
 
     // ---------------------------------------------------------------- one stream's life
 
-    /** Feeds one stream's changes to the route and confirms what is settled. */
     /** A transaction that was handed over whole. */
     private record Taken(Item end, StopMark mark) {}
 
+    /** Feeds one stream's changes to the route and confirms what is settled. */
     private final class Life implements ChangeStream.Handler {
         private final ChangeStream stream;
         private final Ledger ledger;
@@ -636,6 +636,8 @@ public class WalConsumer extends DefaultConsumer {
         // Whether the stream's thread is in handle(), and when it came in or went out.
         private volatile boolean handling;
         private volatile long turnedNanos = System.nanoTime();
+        // When something came, be it only the engine's sign of life.
+        private volatile long heardNanos = System.nanoTime();
 
         // Transactions whose end was taken but isn't confirmed yet, in their order; and the one under way. The stream
         // thread's.
@@ -663,10 +665,15 @@ public class WalConsumer extends DefaultConsumer {
         @Override
         public void handle(List<Item> items, ChangeStream.Confirmer confirmer) throws InterruptedException {
             owner = Thread.currentThread();
+            long begun = System.nanoTime();
             turn(true);
             try {
                 handleInTurn(items, confirmer);
             } finally {
+                // Nothing could be heard meanwhile.
+                if (!items.isEmpty() || System.nanoTime() - begun > WalConfiguration.TICK.toNanos()) {
+                    heardNanos = System.nanoTime();
+                }
                 turn(false);
             }
         }
@@ -683,7 +690,7 @@ public class WalConsumer extends DefaultConsumer {
 
         /** Whether nothing comes from the stream any more, not even its signs of life. */
         boolean isSilent() {
-            return !handling && System.nanoTime() - turnedNanos > SILENCE.toNanos();
+            return !handling && System.nanoTime() - heardNanos > SILENCE.toNanos();
         }
 
         /**
@@ -904,6 +911,9 @@ public class WalConsumer extends DefaultConsumer {
         private void confirm(ChangeStream.Confirmer confirmer) throws InterruptedException {
             Item newest = ledger.settledUpTo();
             toAnnounce = newest != null ? newest : toAnnounce;
+            if (!worthConfirming) {
+                toAnnounce = null; // or the next change worth it would announce this first
+            }
             if (toAnnounce != null && worthConfirming && brokenOff == null && mayAnnounce()) {
                 Item settled = toAnnounce;
                 toAnnounce = null;

@@ -133,7 +133,7 @@ class DeadLetterTest {
                 from("direct:in").to("lanes:cache");
                 from("lanes:cache?parkUri=dead-letter:cache" + laneOptions)
                         .routeId("cache")
-                        .errorHandler(deadLetterChannel("dead-letter:lane")
+                        .errorHandler(deadLetterChannel("dead-letter:lane?original=true")
                                 .deadLetterHandleNewException(false)
                                 .maximumRedeliveries(redeliveries)
                                 .redeliveryDelay(1)
@@ -142,7 +142,7 @@ class DeadLetterTest {
                         .onException(Unavailable.class)
                         .maximumRedeliveries(0)
                         .handled(true)
-                        .to("dead-letter:lane")
+                        .to("dead-letter:lane?original=true")
                         .end()
                         .to("direct:sink?failIfNoConsumers=true&block=true");
                 from("direct:sink")
@@ -250,6 +250,7 @@ class DeadLetterTest {
     private void failFor(Predicate<ChangeEvent> which) {
         sink = exchange -> {
             if (which.test(exchange.getMessage().getBody(ChangeEvent.class))) {
+                exchange.getMessage().setBody("what is put down is the change, not this");
                 throw new IllegalStateException("redis://user:geheim@host:6379 is away\nsecond line");
             }
         };

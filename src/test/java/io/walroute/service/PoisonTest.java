@@ -29,6 +29,7 @@ class PoisonTest {
                     - filter:
                         simple: "${body.new[amount]} == 666"
                         steps:
+                          - setBody: { constant: "what is put down is the change, not this" }
                           - throwException: { exceptionType: java.lang.IllegalStateException, message: "poison" }
                     - to: { uri: "lanes:cache" }
             """;

@@ -76,6 +76,18 @@ class NetworkFaultTest {
     }
 
     @Test
+    void a_stop_does_not_wait_for_a_network_that_swallows_everything() throws Exception {
+        rig.options("drainTimeout=20000").through(proxy.port()).start();
+        rig.awaitStreaming();
+        rig.make(1, "INSERT INTO t VALUES (0, 'before')");
+        proxy.blackHole();
+        await().pollDelay(Duration.ofSeconds(4)).until(() -> true); // so long is silence no proof
+        long begun = System.nanoTime();
+        rig.consumer().stop();
+        assertThat(Duration.ofNanos(System.nanoTime() - begun)).isLessThan(Duration.ofSeconds(10));
+    }
+
+    @Test
     void a_cut_network_is_told_at_once_and_nothing_is_missing_afterwards() throws Exception {
         rig.through(proxy.port()).start();
         rig.awaitStreaming();

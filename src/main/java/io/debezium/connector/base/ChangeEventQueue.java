@@ -21,6 +21,9 @@ import java.util.function.Supplier;
  * What connectors for other databases need beside (a buffer of one record, queues of others' making) is left out.
  */
 public class ChangeEventQueue<T extends Sizeable> implements ChangeEventQueueMetrics {
+    /** Whatever the poll interval: who polls has other things to do, too. */
+    private static final long MOST_PATIENCE_NANOS = TimeUnit.MILLISECONDS.toNanos(250);
+
     private static final long GATHERING_NANOS = 500_000;
     private static final long GATHERING_IN_A_FLOOD_NANOS = 5_000_000;
     /** So many records in a millisecond, from one poll to the next, are a flood: ten times what latency is promised for. */
@@ -47,7 +50,7 @@ public class ChangeEventQueue<T extends Sizeable> implements ChangeEventQueueMet
     private volatile RuntimeException producerException;
 
     private ChangeEventQueue(Builder<T> builder) {
-        patienceNanos = builder.pollInterval.toNanos();
+        patienceNanos = Math.min(builder.pollInterval.toNanos(), MOST_PATIENCE_NANOS);
         maxBatchSize = builder.maxBatchSize;
         maxQueueSize = builder.maxQueueSize;
         maxBytes = builder.maxQueueSizeInBytes;
