@@ -13,6 +13,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.concurrent.locks.LockSupport;
 
 /**
  * From commit until seen in Redis, by a WebSocket client and by a webhook receiver, at several rates, under {@code walroute load}:
@@ -20,8 +21,7 @@ import java.util.Map;
  */
 final class LatencyPart implements Part {
     private static final List<String> SINKS = List.of("cache", "websocket", "webhook");
-    /** From the start of the traffic's process to its first change, about. */
-    private static final int START_SECONDS = 4;
+    private static final Duration START_PATIENCE = Duration.ofMinutes(2);
 
     /** What walroute is asked to do. */
     private enum Routes {
@@ -186,6 +186,18 @@ final class LatencyPart implements Part {
         }
     }
 
+    /** From then on it is the traffic's: its process starts for seconds, and how many depends on the machine. */
+    private static void awaitFirstChange(WalrouteProcess service, Child load) throws Exception {
+        long end = System.nanoTime() + START_PATIENCE.toNanos();
+        while (service.counts().isEmpty()) {
+            load.check();
+            if (System.nanoTime() - end > 0) {
+                throw new IOException("no change of the traffic came within " + START_PATIENCE.toSeconds() + " s");
+            }
+            LockSupport.parkNanos(50_000_000); // nobody here is told of another process' first change
+        }
+    }
+
     private Run load(WalrouteProcess service, int rate, Routes routes, Path home) throws Exception {
         Path log = home.resolve("load.json");
         Path jar = Path.of("target/walroute.jar").toAbsolutePath();
@@ -215,10 +227,11 @@ final class LatencyPart implements Part {
         Stages stages = null;
         List<Double> pauses = List.of();
         try (Child load = Child.start(command, service.environment(), null, log)) {
-            Thread.sleep(1_000L * (options.latencyWarmUp + START_SECONDS));
+            awaitFirstChange(service, load);
+            Thread.sleep(1_000L * options.latencyWarmUp); // the warm-up that --latency-warm-up asks for
             Stages.Look before = Stages.look(service, load);
             int earlier = service.collections().pausesMs().size();
-            Thread.sleep(1_000L * Math.max(1, options.seconds - 2 * START_SECONDS));
+            Thread.sleep(1_000L * options.seconds); // the traffic that --seconds asks for
             load.check();
             stages = new Stages(before, Stages.look(service, load));
             List<Double> all = service.collections().pausesMs();

@@ -74,7 +74,7 @@ final class RedisPipeline implements AutoCloseable {
     /** Nothing is heard of a command until all of it has been sent and done; too long a silence counts as a lost connection. */
     private static final int MOST_BYTES_JOINED = 256 << 10;
 
-    /** One that Redis works on, one that waits in its socket: more make it no faster. */
+    /** One that Redis works on, and one that waits in its socket, so that it has work as soon as it is done. */
     private static final int MOST_UNDER_WAY = 2;
 
     private static final long LEAST_CONNECTED_NANOS = TimeUnit.SECONDS.toNanos(1);
@@ -243,8 +243,8 @@ final class RedisPipeline implements AutoCloseable {
     }
 
     /**
-     * While Redis has work, what comes meanwhile may as well go with the next command: a thread switch and a system call for each
-     * few rows cost more than the rows. Where nothing is under way, nothing waits.
+     * While Redis has work, what comes meanwhile may as well go with the next command: that spares a thread switch and a system call
+     * for each few rows. Where nothing is under way, nothing waits.
      */
     private void gather() {
         long end = 0;

@@ -19,6 +19,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayNameGeneration;
 import org.junit.jupiter.api.DisplayNameGenerator.ReplaceUnderscores;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 @DisplayNameGeneration(ReplaceUnderscores.class)
 class WalConsumerTest {
@@ -118,6 +120,18 @@ class WalConsumerTest {
                 .isEqualTo("t");
         holds.get(0).release();
         await().atMost(Duration.ofSeconds(5)).until(rig::hasConfirmedAll);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"transforms", "transforms.mask.type", "predicates", "queue.provider"})
+    void a_setting_that_only_the_engine_would_heed_stops_the_stream_instead_of_being_ignored(String name)
+            throws Exception {
+        rig.option("additionalProperties." + name, "something").start(rig::collect);
+        await().atMost(Duration.ofSeconds(20))
+                .until(() -> rig.consumer().status().message().contains(name + " has no effect here"));
+        rig.db.execute("INSERT INTO listings(title) VALUES ('secret')");
+        assertThat(rig.consumer().status().state()).isNotEqualTo(WalStatus.State.STREAMING);
+        assertThat(changes).isEmpty();
     }
 
     @Test

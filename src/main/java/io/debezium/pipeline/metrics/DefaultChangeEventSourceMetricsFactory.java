@@ -15,7 +15,7 @@ import org.apache.kafka.connect.data.Struct;
 
 /**
  * In place of Debezium's class of this name, whose metrics of a stream wake a thread of their own for each change, and print the
- * change's key and place for attributes of an MBean: together a tenth of what the engine costs, and a leak of what may have to
+ * change's key and place for attributes of an MBean: a cost, and a leak of what may have to
  * stay hidden. This one's remember the newest change's source and put the same attributes together when somebody reads them.
  *
  * <p>Left out are {@code LastEvent} and the statistics of the lag, which is as it was at the newest change.
