@@ -6,6 +6,7 @@ import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 
 /**
@@ -19,17 +20,22 @@ import java.util.concurrent.atomic.AtomicReference;
  *
  * <p>Nothing here is written to disk. After a crash PostgreSQL sends everything after its confirmed LSN again, so a change
  * may be handed out twice; it is never forgotten. Stop feeding when {@link #isFull()}: the ledger holds what it is given.
+ * Of a change that is settled behind one that isn't, it keeps a few dozen bytes, which count for little.
  */
 final class Ledger {
+    /** So many times the limit of changes under way may be kept once most of them are settled: one slow row is no slow stream. */
+    private static final int SETTLED_TOO = 5;
+
     private final int maxItems;
     private final long maxBytes;
+    private final int maxEntries;
     private final Runnable wake;
     private final ArrayDeque<Entry> entries = new ArrayDeque<>();
     private final AtomicReference<Throwable> failure = new AtomicReference<>();
-    // Written by the owner only; read by gauges.
-    private volatile int held;
-    private volatile long heldBytes;
-    private volatile Entry oldest;
+    // Of what isn't settled: up by the owner, down by whoever settles.
+    private final AtomicInteger held = new AtomicInteger();
+    private final AtomicLong heldBytes = new AtomicLong();
+    private volatile Entry oldest; // written by the owner only; read by gauges
 
     /**
      * @param wake called from any thread whenever the owner may have something to do: the oldest entry settled, or one failed
@@ -37,6 +43,7 @@ final class Ledger {
     Ledger(int maxItems, long maxBytes, Runnable wake) {
         this.maxItems = maxItems;
         this.maxBytes = maxBytes;
+        maxEntries = (int) Math.min(Integer.MAX_VALUE, (long) SETTLED_TOO * maxItems);
         this.wake = wake;
     }
 
@@ -47,8 +54,9 @@ final class Ledger {
      */
     Entry submit(Item item) {
         var entry = new Entry(item);
+        held.incrementAndGet();
+        heldBytes.addAndGet(item.bytes());
         addLast(entry);
-        count(1, item.bytes());
         return entry;
     }
 
@@ -56,8 +64,8 @@ final class Ledger {
     void submitSettled(Item item) {
         var entry = new Entry(item);
         entry.holds.set(0);
+        entry.forgetChange();
         addLast(entry);
-        count(1, 0);
     }
 
     private void addLast(Entry entry) {
@@ -70,9 +78,8 @@ final class Ledger {
     /** The commit time of the first item held, if that is a change; from any thread. */
     Instant oldestCommit() {
         Entry head = oldest;
-        return head == null || head.item.change() == null
-                ? null
-                : head.item.change().timestamp();
+        Item item = head == null ? null : head.item;
+        return item == null || item.change() == null ? null : item.change().timestamp();
     }
 
     /** Forgets the settled prefix. Returns its last item that has a mark, or null if there is none. */
@@ -82,22 +89,19 @@ final class Ledger {
         while ((head = entries.peekFirst()) != null && head.holds.get() == 0) {
             entries.removeFirst();
             oldest = entries.peekFirst();
-            count(-1, -head.item.bytes());
-            if (head.item.mark() != null) {
-                last = head.item;
+            Item item = head.item;
+            if (item != null && item.mark() != null) {
+                last = item;
             }
         }
         return last;
     }
 
-    private void count(int items, long bytes) {
-        held += items; // owner's thread only
-        heldBytes += bytes;
-    }
-
     /** A single change over the byte limit is let in alone, or nothing would ever move. */
     boolean isFull() {
-        return held >= maxItems || (heldBytes >= maxBytes && held > 0);
+        return entries.size() >= maxEntries
+                || held.get() >= maxItems
+                || (heldBytes.get() >= maxBytes && held.get() > 0);
     }
 
     boolean isEmpty() {
@@ -109,23 +113,19 @@ final class Ledger {
         return failure.get() == null && entries.stream().allMatch(entry -> entry.holds.get() == 0);
     }
 
+    /** How many changes aren't settled; from any thread. */
     int held() {
-        return held;
+        return held.get();
     }
 
+    /** About what they take; from any thread. */
     long heldBytes() {
-        return heldBytes;
+        return heldBytes.get();
     }
 
     /** The first hold that failed, or null. Once set it stays: the stream must end. */
     Throwable failure() {
         return failure.get();
-    }
-
-    /** The oldest change that is not settled, for messages; null if there is none. */
-    Item oldest() {
-        Entry head = entries.peekFirst();
-        return head == null ? null : head.item;
     }
 
     /** By two clocks, the server's and this machine's: never negative, and no better than they agree. */
@@ -139,7 +139,9 @@ final class Ledger {
 
     /** One item's place in the ledger. */
     final class Entry implements Settlement {
-        private final Item item;
+        /** Null once it is a settled change. Not volatile: whoever sees it a moment longer does no harm. */
+        private Item item;
+
         private final AtomicInteger holds = new AtomicInteger(1);
         private final Hold routeHold = new OneHold();
         private final long receivedNanos;
@@ -177,7 +179,9 @@ final class Ledger {
             do {
                 before = holds.get();
                 if (before == 0) {
-                    throw new IllegalStateException("the change is settled already: " + item.label());
+                    Item known = item;
+                    throw new IllegalStateException(
+                            "the change is settled already" + (known == null ? "" : ": " + known.label()));
                 }
             } while (!holds.compareAndSet(before, before + 1));
             return new OneHold();
@@ -193,13 +197,28 @@ final class Ledger {
             return failure.get() != null;
         }
 
+        /** It may have to wait long for one before it, and only how far the slot may move is asked of it then. */
+        private void forgetChange() {
+            if (item.mark() == null) {
+                item = null;
+            }
+        }
+
+        private void settled() {
+            long bytes = item.bytes();
+            forgetChange();
+            heldBytes.addAndGet(-bytes);
+            held.decrementAndGet();
+            wake.run();
+        }
+
         private final class OneHold implements Hold {
             private final AtomicBoolean done = new AtomicBoolean();
 
             @Override
             public void release() {
                 if (done.compareAndSet(false, true) && holds.decrementAndGet() == 0) {
-                    wake.run();
+                    settled();
                 }
             }
 

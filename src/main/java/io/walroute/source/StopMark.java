@@ -25,10 +25,11 @@ public record StopMark(long xid, Lsn lsn, Set<String> ids) {
     /** With {@code next} handed over, too. @param before null at a transaction's first change */
     static StopMark after(StopMark before, ChangeEvent next) {
         if (before == null || !before.lsn.equals(next.lsn()) || before.xid != next.xid()) {
-            before = new StopMark(next.xid(), next.lsn(), new HashSet<>());
+            return new StopMark(next.xid(), next.lsn(), Set.of(next.id())); // nearly always: each row has its own LSN
         }
-        before.ids.add(next.id());
-        return before;
+        Set<String> ids = before.ids.size() == 1 ? new HashSet<>(before.ids) : before.ids;
+        ids.add(next.id());
+        return ids == before.ids ? before : new StopMark(before.xid, before.lsn, ids);
     }
 
     /** Whether the change was settled before the stop. */

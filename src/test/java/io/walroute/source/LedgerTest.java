@@ -2,12 +2,14 @@ package io.walroute.source;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import io.walroute.change.ChangeEvent;
 import io.walroute.change.Lsn;
 import io.walroute.change.Operation;
 import io.walroute.change.Settlement;
 import io.walroute.change.Version;
+import java.lang.ref.WeakReference;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -95,6 +97,39 @@ class LedgerTest {
         assertThat(byBytes.isFull()).isFalse();
         byBytes.submit(change(1, 5_000));
         assertThat(byBytes.isFull()).isTrue();
+    }
+
+    @Test
+    void what_is_settled_behind_an_open_change_makes_room_up_to_five_times_the_limit() {
+        ledger.submit(change(1, 10));
+        for (int n = 2; n < 15; n++) {
+            assertThat(ledger.isFull()).as("after %d", n - 1).isFalse();
+            ledger.submit(change(n, 400)).routeHold().release();
+            assertThat(ledger.settledUpTo()).isNull();
+            assertThat(ledger.held()).isEqualTo(1);
+            assertThat(ledger.heldBytes()).isEqualTo(10);
+        }
+        ledger.submit(change(15, 400)).routeHold().release();
+        assertThat(ledger.isFull()).isTrue();
+    }
+
+    @Test
+    void a_change_that_is_settled_behind_an_open_one_is_not_kept() {
+        ledger.submit(row(1));
+        Item settled = row(2);
+        var change = new WeakReference<>(settled.change());
+        ledger.submit(settled).routeHold().release();
+        settled = null;
+        await().until(() -> {
+            System.gc();
+            return change.get() == null;
+        });
+        assertThat(ledger.isEmpty()).isFalse();
+    }
+
+    /** As the stream has them: rows have no mark. */
+    private static Item row(int n) {
+        return Item.change(change(n, 0).change(), null, 10);
     }
 
     @Test
