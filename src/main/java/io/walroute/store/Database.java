@@ -33,6 +33,11 @@ abstract class Database {
     /** For the writer: without auto-commit, each commit on disk before it returns. */
     abstract Connection connectToWrite() throws SQLException;
 
+    /** For statements that create tables and indexes; as {@link #connectToWrite} otherwise. */
+    Connection connectToDefine() throws SQLException {
+        return connectToWrite();
+    }
+
     abstract DataSource readers();
 
     /** How many rows of a batch may wait in memory. */
@@ -72,7 +77,7 @@ abstract class Database {
     }
 
     private void execute(List<String> statements) throws SQLException {
-        try (Connection connection = connectToWrite();
+        try (Connection connection = connectToDefine();
                 var statement = connection.createStatement()) {
             begin(connection, statement, false);
             for (String each : statements) {

@@ -43,7 +43,16 @@ final class SqliteDatabase extends Database {
     }
 
     @Override
+    Connection connectToDefine() throws SQLException {
+        return connect(false);
+    }
+
+    @Override
     Connection connectToWrite() throws SQLException {
+        return connect(true);
+    }
+
+    private Connection connect(boolean writesRows) throws SQLException {
         try {
             Files.createDirectories(file.getParent());
         } catch (IOException e) {
@@ -66,6 +75,12 @@ final class SqliteDatabase extends Database {
             statement.execute("PRAGMA journal_mode=WAL");
             // Every 64 MB instead of 4: pages of that index change many times over before they go to the file, once.
             statement.execute("PRAGMA wal_autocheckpoint=" + CHECKPOINT_BYTES / PAGE_BYTES);
+            if (writesRows) {
+                // An index by an expression makes SQLite keep, for each statement of several rows, how the pages were
+                // before: in
+                // a file, that is twice what the WAL gets. Not for DDL, which sorts a whole table there.
+                statement.execute("PRAGMA temp_store=MEMORY");
+            }
             connection.setAutoCommit(false);
             openFileKey = fileKey();
         } catch (SQLException | RuntimeException e) {
