@@ -29,10 +29,16 @@ class TurnsTest {
     }
 
     @Test
-    void with_little_to_write_the_lock_is_free_half_of_the_time_and_nobody_waits_long() {
-        run(20_000, 3, 0, true);
-        assertThat((double) held / now).isBetween(0.45, 0.55);
-        assertThat(longest).isEqualTo(3 * MS);
+    void with_little_to_write_the_lock_is_free_a_fifth_of_the_time_by_short_rests() {
+        run(1_900, 4, 0, true);
+        assertThat((double) held / now).isBetween(0.75, 0.85);
+        assertThat(longest).isEqualTo(MS);
+    }
+
+    @Test
+    void with_little_to_write_but_no_end_everybody_has_asked_every_two_seconds_too() {
+        run(2_200, 4, 0, true);
+        assertThat(longest).isEqualTo(110 * MS);
     }
 
     @Test
