@@ -21,6 +21,7 @@ import io.walroute.cache.RowCacheComponent;
 import io.walroute.change.Epochs;
 import io.walroute.change.Lsn;
 import io.walroute.change.Redactions;
+import io.walroute.change.SharedHeadersFactory;
 import io.walroute.change.Version;
 import io.walroute.deadletter.DeadLetterComponent;
 import io.walroute.hook.HookComponent;
@@ -453,8 +454,8 @@ public final class Service implements AutoCloseable {
                 Long.toString(settings.drainTimeout().toSeconds() + 1));
         p.setProperty("camel.main.jmx-management-statistics-level", "RoutesOnly");
         p.setProperty("camel.main.stream-caching-enabled", "false"); // bodies are change events
-        // Each hand-over copies a change's headers: plain maps, not sorted ones that fold case.
-        p.setProperty("camel.main.case-insensitive-headers", "false");
+        shareHeaders(p);
+        p.setProperty("camel.main.uuid-generator", "simple"); // nobody outside this process sees an exchange's id
         for (String sink : List.of("cache", "notify", "hook", "invalidation")) {
             p.setProperty("walroute." + sink + ".enabled", Boolean.toString(!off.contains(sink)));
         }
@@ -480,6 +481,25 @@ public final class Service implements AutoCloseable {
         main.setDefaultPropertyPlaceholderLocation("false");
         main.setInitialProperties(p);
         ServiceLoader.load(RoutesBuilder.class).forEach(main.configure()::addRoutesBuilder);
+    }
+
+    /** Each hand-over copies a change's headers: maps that share what they can, not sorted ones that fold case. */
+    private void shareHeaders(Properties p) {
+        String caseInsensitive = "camel.main.case-insensitive-headers";
+        p.setProperty(caseInsensitive, "false");
+        if (settings.camel().keySet().stream().map(String::valueOf).noneMatch(key -> isSame(key, caseInsensitive))) {
+            main.addMainListener(new MainListenerSupport() {
+                @Override
+                public void beforeConfigure(BaseMainSupport of) {
+                    of.getCamelContext().getCamelContextExtension().setHeadersMapFactory(new SharedHeadersFactory());
+                }
+            });
+        }
+    }
+
+    /** Camel takes {@code caseInsensitiveHeaders} for the same. */
+    private static boolean isSame(String key, String other) {
+        return key.replace("-", "").equalsIgnoreCase(other.replace("-", ""));
     }
 
     /** Camel's own checks of routes and consumers say less than ours, and are DOWN for what an operator paused. */

@@ -7,6 +7,7 @@ import io.walroute.change.Lsn;
 import io.walroute.change.Operation;
 import io.walroute.change.PgType;
 import io.walroute.change.RowMap;
+import io.walroute.change.SharedHeaders;
 import io.walroute.change.Version;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -50,8 +51,22 @@ final class DebeziumReader {
     /** What a change costs beside its texts: event, maps, exchange, ledger entry (a heap dump showed about 2 kB). */
     private static final int OVERHEAD_BYTES = 2_000;
 
-    /** Room for the headers of a change and some more. */
-    private static final int HEADERS = 32;
+    /** In the order of {@link #exchange}'s values. */
+    private static final SharedHeaders.Names HEADERS = new SharedHeaders.Names(List.of(
+            DebeziumConstants.HEADER_IDENTIFIER,
+            DebeziumConstants.HEADER_KEY,
+            DebeziumConstants.HEADER_SOURCE_METADATA,
+            DebeziumConstants.HEADER_OPERATION,
+            DebeziumConstants.HEADER_BEFORE,
+            DebeziumConstants.HEADER_TIMESTAMP,
+            DebeziumConstants.HEADER_DDL_SQL,
+            Exchange.MESSAGE_TIMESTAMP,
+            ChangeHeaders.TABLE,
+            ChangeHeaders.SCHEMA,
+            ChangeHeaders.OPERATION,
+            ChangeHeaders.EVENT_ID,
+            ChangeHeaders.LSN,
+            ChangeHeaders.XID));
 
     private final Epochs epochs;
     private final TableCatalog catalog;
@@ -318,23 +333,23 @@ final class DebeziumReader {
         message.setBody(event);
         var value = (Struct) record.value();
         Object at = value.get(shape.at);
-        Map<String, Object> headers = new HashMap<>(HEADERS);
-        headers.put(DebeziumConstants.HEADER_IDENTIFIER, record.topic());
-        headers.put(DebeziumConstants.HEADER_KEY, record.key());
-        headers.put(DebeziumConstants.HEADER_SOURCE_METADATA, new StructMap(shape.source(value)));
-        // A changed key comes as two records, of which this is the second, an insert.
-        headers.put(
-                DebeziumConstants.HEADER_OPERATION, event.operation() == Operation.UPDATE ? "u" : value.get(shape.op));
-        headers.put(DebeziumConstants.HEADER_BEFORE, shape.before == null ? null : value.get(shape.before));
-        headers.put(DebeziumConstants.HEADER_TIMESTAMP, at);
-        headers.put(DebeziumConstants.HEADER_DDL_SQL, null);
-        headers.put(Exchange.MESSAGE_TIMESTAMP, at);
-        headers.put(ChangeHeaders.TABLE, event.table());
-        headers.put(ChangeHeaders.SCHEMA, event.schema());
-        headers.put(ChangeHeaders.OPERATION, event.operation().name());
-        headers.put(ChangeHeaders.EVENT_ID, event.id());
-        headers.put(ChangeHeaders.LSN, event.lsn().toString());
-        headers.put(ChangeHeaders.XID, event.xid());
+        var headers = new SharedHeaders(
+                HEADERS,
+                record.topic(),
+                record.key(),
+                new StructMap(shape.source(value)),
+                // A changed key comes as two records, of which this is the second, an insert.
+                event.operation() == Operation.UPDATE ? "u" : value.get(shape.op),
+                shape.before == null ? null : value.get(shape.before),
+                at,
+                null,
+                at,
+                event.table(),
+                event.schema(),
+                event.operation().name(),
+                event.id(),
+                event.lsn().toString(),
+                event.xid());
         message.setHeaders(headers);
         return exchange;
     }
