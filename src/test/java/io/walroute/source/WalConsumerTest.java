@@ -8,7 +8,10 @@ import io.walroute.change.Operation;
 import io.walroute.change.Settlement;
 import io.walroute.testing.FaultProxy;
 import java.time.Duration;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -64,6 +67,14 @@ class WalConsumerTest {
                 .containsEntry("eventId", changes.get(2).id())
                 .containsEntry(DebeziumConstants.HEADER_OPERATION, "u")
                 .containsKeys("lsn", "xid", DebeziumConstants.HEADER_KEY, DebeziumConstants.HEADER_SOURCE_METADATA);
+        Map<?, ?> source = (Map<?, ?>) rig.headers.get(2).get(DebeziumConstants.HEADER_SOURCE_METADATA);
+        assertThat(source.get("table")).isEqualTo("listings");
+        assertThat(source.get("lsn")).isEqualTo(changes.get(2).lsn().value());
+        assertThat(source.get("txId")).isEqualTo(changes.get(2).xid());
+        assertThat(source.get("ts_us"))
+                .isEqualTo(
+                        ChronoUnit.MICROS.between(Instant.EPOCH, changes.get(2).timestamp()));
+        assertThat(source.get("sequence")).as("what README says is left out").isNull();
         await().atMost(Duration.ofSeconds(5)).until(rig::hasConfirmedAll);
         await().until(() -> rig.consumer().status().state() == WalStatus.State.STREAMING);
     }
