@@ -162,7 +162,7 @@ public final class AuditLog {
                     insert,
                     event.id(),
                     event.xid(),
-                    event.lsn().toString(),
+                    event.lsnText(),
                     time(event.timestamp()),
                     event.schema(),
                     event.table(),

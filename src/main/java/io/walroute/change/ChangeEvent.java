@@ -36,6 +36,9 @@ public final class ChangeEvent {
     // to be seen by the thread that sees the array; a String does not.
     private volatile byte[] json;
     private String keyText;
+    private String oldKeyText;
+    private String lsnText;
+    private long roughBytes;
 
     private ChangeEvent(Builder b) {
         operation = Objects.requireNonNull(b.operation, "operation");
@@ -133,8 +136,28 @@ public final class ChangeEvent {
         return version.lsn();
     }
 
+    /** {@link #lsn()} as PostgreSQL writes it. */
+    public String lsnText() {
+        String text = lsnText;
+        if (text == null) {
+            text = version.lsn().toString();
+            lsnText = text;
+        }
+        return text;
+    }
+
     public long xid() {
         return xid;
+    }
+
+    /** What its rows take in memory, roughly, in bytes: enough to bound wide rows, and asked for by each lane. */
+    public long roughBytes() {
+        long bytes = roughBytes;
+        if (bytes == 0) {
+            bytes = RoughBytes.of(this);
+            roughBytes = bytes;
+        }
+        return bytes;
     }
 
     /** Whether the row was read by a snapshot or backfill. */
@@ -170,6 +193,15 @@ public final class ChangeEvent {
 
     /** {@link #keyText()} before the change: as after it unless {@code old} has other values in the key's columns. */
     public String oldKeyText() {
+        String text = oldKeyText;
+        if (text == null) {
+            text = textOfOldKey();
+            oldKeyText = text;
+        }
+        return text;
+    }
+
+    private String textOfOldKey() {
         // Nearly always it is the same, and this is asked of every change.
         if (key == null || oldRow == null || hasOldKey() || !oldRow.keySet().containsAll(key.keySet())) {
             return keyText();
@@ -260,7 +292,7 @@ public final class ChangeEvent {
     }
 
     public String getLsn() {
-        return lsn().toString();
+        return lsnText();
     }
 
     public long getXid() {

@@ -139,7 +139,7 @@ public final class ChangeJson {
             writeRow(out, e.newRow());
         }
         writeNames(out, "changed_columns", e.changedColumns());
-        out.writeStringField("lsn", e.lsn().toString());
+        out.writeStringField("lsn", e.lsnText());
         out.writeNumberField("xid", e.xid());
         out.writeBooleanField("snapshot", e.snapshot());
         out.writeBooleanField("replayed", e.replayed());

@@ -316,7 +316,7 @@ final class DeadLetterConsumer extends DefaultConsumer {
         message.setHeader(ChangeHeaders.SCHEMA, event.schema());
         message.setHeader(ChangeHeaders.OPERATION, event.operation().name());
         message.setHeader(ChangeHeaders.EVENT_ID, event.id());
-        message.setHeader(ChangeHeaders.LSN, event.lsn().toString());
+        message.setHeader(ChangeHeaders.LSN, event.lsnText());
         message.setHeader(ChangeHeaders.XID, event.xid());
         KeptHeaders.fromJson(taken.headers()).forEach(message::setHeader);
         return exchange;

@@ -232,7 +232,7 @@ public final class DeadLetters implements ParkedKeys {
             row.setString(++i, sink);
             row.setString(++i, event.id());
             row.setString(++i, variant(headers));
-            row.setString(++i, event.lsn().toString());
+            row.setString(++i, event.lsnText());
             row.setLong(++i, event.xid());
             row.setString(++i, event.schema());
             row.setString(++i, event.table());

@@ -70,6 +70,10 @@ final class Delivery {
     long turn;
 
     long heldSinceNanos;
+    // Of Arrivals.
+    boolean isHeld;
+    Delivery arrivedBefore;
+    Delivery arrivedAfter;
     KeyedOrder.Place<Delivery> place;
     boolean started;
     long startedNanos;

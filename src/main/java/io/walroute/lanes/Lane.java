@@ -5,7 +5,6 @@ import io.walroute.change.RedriveTurn;
 import io.walroute.change.Settlement;
 import java.util.ArrayDeque;
 import java.util.Collection;
-import java.util.Iterator;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
@@ -56,8 +55,8 @@ final class Lane {
     private final ArrayDeque<Delivery> ready = new ArrayDeque<>();
     /** Redriven ones that have been told whether they may be tried. */
     private final ArrayDeque<Delivery> answered = new ArrayDeque<>();
-    /** In the order of arrival. */
-    private final Set<Delivery> held = new LinkedHashSet<>();
+
+    private final Arrivals held = new Arrivals();
     /** Those that {@link Spill} has and hasn't ended. */
     private final Set<Delivery> spilling = new LinkedHashSet<>();
     /** Redriven ones that are under way. */
@@ -400,18 +399,18 @@ final class Lane {
     }
 
     private void warnOfOldest(String what) {
-        Iterator<Delivery> oldest = held.iterator();
-        if (!oldest.hasNext()) {
+        Delivery oldest = held.oldest();
+        if (oldest == null) {
             LOG.warn("lanes:{} {}: {}", name, what, fullness());
             return;
         }
-        try (var context = oldest.next().context(name)) {
+        try (var context = oldest.context(name)) {
             LOG.warn("lanes:{} {}: {}", name, what, fullness());
         }
     }
 
     private String fullness() {
-        Iterator<Delivery> first = held.iterator();
+        Delivery oldest = held.oldest();
         return String.format(
                 "%,d changes held (limit %,d), %,d of %,d kB, %,d under way%s",
                 held.size(),
@@ -419,7 +418,7 @@ final class Lane {
                 heldBytes >> 10,
                 settings.maxBytes() >> 10,
                 inFlight,
-                first.hasNext() ? ", oldest " + ageMs(System.nanoTime()) / 1000 + " s: " + first.next() : "");
+                oldest == null ? "" : ", oldest " + ageMs(System.nanoTime()) / 1000 + " s: " + oldest);
     }
 
     private void throwIfClosed() {
@@ -755,9 +754,7 @@ final class Lane {
     }
 
     private long ageMs(long now) {
-        return held.isEmpty()
-                ? 0
-                : TimeUnit.NANOSECONDS.toMillis(now - held.iterator().next().heldSinceNanos);
+        return held.isEmpty() ? 0 : TimeUnit.NANOSECONDS.toMillis(now - held.oldest().heldSinceNanos);
     }
 
     /** Whether nothing of what was held has left a trace. */

@@ -71,7 +71,7 @@ final class ReplayRoutes implements Replays.Routes, Replays.Lanes {
         message.setHeader(ChangeHeaders.SCHEMA, event.schema());
         message.setHeader(ChangeHeaders.OPERATION, event.operation().name());
         message.setHeader(ChangeHeaders.EVENT_ID, event.id());
-        message.setHeader(ChangeHeaders.LSN, event.lsn().toString());
+        message.setHeader(ChangeHeaders.LSN, event.lsnText());
         message.setHeader(ChangeHeaders.XID, event.xid());
     }
 

@@ -348,7 +348,7 @@ final class DebeziumReader {
                 event.schema(),
                 event.operation().name(),
                 event.id(),
-                event.lsn().toString(),
+                event.lsnText(),
                 event.xid());
         message.setHeaders(headers);
         return exchange;
