@@ -11,6 +11,8 @@ import java.util.regex.Pattern;
 public record Lsn(long value) implements Comparable<Lsn> {
     private static final Pattern TEXT = Pattern.compile("([0-9A-Fa-f]{1,8})/([0-9A-Fa-f]{1,8})");
 
+    private static final byte[] DIGITS = "0123456789ABCDEF".getBytes(StandardCharsets.ISO_8859_1);
+
     /** The position before every other; PostgreSQL's {@code 0/0}, which it calls invalid. */
     public static final Lsn ZERO = new Lsn(0);
 
@@ -53,9 +55,10 @@ public record Lsn(long value) implements Comparable<Lsn> {
     }
 
     private static void put(int number, byte[] text, int end) {
+        int from = end - digits(number);
         int rest = number;
-        for (int i = end - 1; i >= end - digits(number); i--) {
-            text[i] = (byte) "0123456789ABCDEF".charAt(rest & 0xF);
+        for (int i = end - 1; i >= from; i--) {
+            text[i] = DIGITS[rest & 0xF];
             rest >>>= 4;
         }
     }

@@ -29,6 +29,9 @@ package io.walroute.change;
  */
 @FunctionalInterface
 public interface PgType {
+    /** Of types whose values stay PostgreSQL's text, as most do: {@link #of} answers this very object for them. */
+    PgType AS_IS = text -> text;
+
     /**
      * @param text the value's text; null for NULL
      * @return String, Long, Double, Float, Boolean, {@link RawJson}, a List of these, or null for NULL
@@ -42,6 +45,6 @@ public interface PgType {
      */
     static PgType of(String typeName) {
         PgType nonNull = PgValues.forNonNull(typeName);
-        return text -> text == null ? null : nonNull.convert(text);
+        return nonNull == AS_IS ? AS_IS : text -> text == null ? null : nonNull.convert(text);
     }
 }

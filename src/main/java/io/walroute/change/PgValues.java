@@ -29,7 +29,7 @@ public final class PgValues {
             case "timetz" -> PgTimes::timetz;
             case "interval" -> PgIntervals::toIso;
             case "bytea" -> PgValues::base64;
-            default -> text -> text;
+            default -> PgType.AS_IS;
         };
     }
 

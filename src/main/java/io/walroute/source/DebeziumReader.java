@@ -73,6 +73,7 @@ final class DebeziumReader {
     private final Set<String> excluded;
     private final Map<Long, List<SkipRule>> skips;
     private final Map<Schema, Plan> plans = new IdentityHashMap<>();
+    private final Map<Schema, Shape> shapes = new IdentityHashMap<>();
     private Shape lastShape;
 
     private long lastLsn = -1;
@@ -119,7 +120,10 @@ final class DebeziumReader {
     private Shape shape(Schema schema) {
         Shape last = lastShape;
         if (last == null || last.schema != schema) {
-            last = new Shape(schema);
+            if (shapes.size() >= MAX_PLANS) {
+                shapes.clear();
+            }
+            last = shapes.computeIfAbsent(schema, Shape::new);
             lastShape = last;
         }
         return last;
@@ -473,11 +477,13 @@ final class DebeziumReader {
         long bytes = 0;
         for (int i = 0; i < values.length; i++) {
             Field field = plan.fields[i];
-            // get() turns NULL into the column's default.
-            String text = (String) (plan.hasDefault[i] ? struct.getWithoutDefault(field.name()) : struct.get(field));
-            if (text == null) {
+            Object value = struct.get(field);
+            // For NULL it is the column's default, that very object; asking without default would look the column's
+            // name up.
+            if (value == null || value == plan.defaults[i]) {
                 continue;
             }
+            var text = (String) value;
             if (text.equals(TextConverter.ABSENT)) {
                 if (unavailable.isEmpty()) {
                     unavailable = new ArrayList<>();
@@ -485,7 +491,7 @@ final class DebeziumReader {
                 unavailable.add(field.name());
             } else {
                 bytes += text.length();
-                values[i] = plan.types[i].convert(text);
+                values[i] = plan.types[i] == PgType.AS_IS ? text : plan.types[i].convert(text);
             }
         }
         Map<String, Object> columns = new RowMap(plan.columns, values);
@@ -515,7 +521,7 @@ final class DebeziumReader {
     private static final class Plan {
         private final Field[] fields;
         private final PgType[] types;
-        private final boolean[] hasDefault;
+        private final Object[] defaults;
         private final RowMap.Columns columns;
         private final Optional<TableCatalog.Table> table;
         /** Null if the catalog doesn't tell it. */
@@ -526,14 +532,14 @@ final class DebeziumReader {
         Plan(Schema schema, Optional<TableCatalog.Table> table) {
             fields = schema.fields().toArray(Field[]::new);
             types = new PgType[fields.length];
-            hasDefault = new boolean[fields.length];
+            defaults = new Object[fields.length];
             for (int i = 0; i < fields.length; i++) {
                 String name = fields[i].schema().name();
                 if (name == null || !name.startsWith(TYPE_PREFIX)) {
                     throw new IllegalStateException(
                             "column " + fields[i].name() + " came without walroute's converter");
                 }
-                hasDefault[i] = fields[i].schema().defaultValue() != null;
+                defaults[i] = fields[i].schema().defaultValue();
                 types[i] = PgType.of(name.substring(TYPE_PREFIX.length()));
             }
             this.table = table;
