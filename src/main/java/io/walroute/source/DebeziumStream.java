@@ -2,6 +2,7 @@ package io.walroute.source;
 
 import io.debezium.connector.base.ChangeEventQueue;
 import io.debezium.connector.common.DebeziumTaskState;
+import io.debezium.connector.postgresql.PostgresChangeRecordEmitter;
 import io.debezium.connector.postgresql.PostgresConnector;
 import io.debezium.connector.postgresql.PostgresConnectorTask;
 import io.debezium.connector.postgresql.connection.ReplicationMessageColumnValueResolver;
@@ -45,6 +46,7 @@ final class DebeziumStream implements ChangeStream {
             ChangeEventQueue.class,
             DefaultChangeEventSourceMetricsFactory.class,
             PostgresTransactionMonitor.class,
+            PostgresChangeRecordEmitter.class,
             ApproximateStructSizeCalculator.class,
             ConnectSchema.class);
 
