@@ -23,7 +23,7 @@ final class BenchOptions {
     @Option(
             names = "--warm-up",
             paramLabel = "N",
-            defaultValue = "400000",
+            defaultValue = "1000000",
             description =
                     "backlog: how many changes each reader takes before its time counts (default: ${DEFAULT-VALUE}).")
     long warmUp;

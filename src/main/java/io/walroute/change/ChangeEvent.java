@@ -38,7 +38,7 @@ public final class ChangeEvent {
     private String keyText;
     private String oldKeyText;
     private String lsnText;
-    private long roughBytes;
+    private int roughBytes;
 
     private ChangeEvent(Builder b) {
         operation = Objects.requireNonNull(b.operation, "operation");
@@ -151,10 +151,10 @@ public final class ChangeEvent {
     }
 
     /** What its rows take in memory, roughly, in bytes: enough to bound wide rows, and asked for by each lane. */
-    public long roughBytes() {
-        long bytes = roughBytes;
+    public int roughBytes() {
+        int bytes = roughBytes;
         if (bytes == 0) {
-            bytes = RoughBytes.of(this);
+            bytes = (int) Math.min(Integer.MAX_VALUE, RoughBytes.of(this));
             roughBytes = bytes;
         }
         return bytes;
@@ -185,10 +185,12 @@ public final class ChangeEvent {
      * percent-encoded; the last part of the change's cache key. Null where the table has no primary key.
      */
     public String keyText() {
-        if (keyText == null && key != null) {
-            keyText = KeyText.of(key.values());
+        String text = keyText;
+        if (text == null && key != null) {
+            text = KeyText.of(key.values());
+            keyText = text;
         }
-        return keyText;
+        return text;
     }
 
     /** {@link #keyText()} before the change: as after it unless {@code old} has other values in the key's columns. */

@@ -18,7 +18,7 @@ import java.util.function.BiConsumer;
  *
  * <p>The names that every change has stand in one {@link Names} for all of them; whatever a route adds goes into a map of its
  * own. Names are case-sensitive; values, and one name, may be null. As with any Camel message, one thread at a time; copies are
- * independent of each other, and may go to different threads.
+ * independent of each other, and may go to different threads. An entry is live: it tells what the map has under its name now.
  */
 public final class SharedHeaders extends AbstractMap<String, Object> {
     /** Names that many messages have in common. Immutable. */

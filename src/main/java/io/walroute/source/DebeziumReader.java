@@ -478,8 +478,8 @@ final class DebeziumReader {
         for (int i = 0; i < values.length; i++) {
             Field field = plan.fields[i];
             Object value = struct.get(field);
-            // For NULL it is the column's default, that very object; asking without default would look the column's
-            // name up.
+            // For NULL it is the column's default, that very object: each value that was sent is a text of its own.
+            // Asking without default would look the column's name up.
             if (value == null || value == plan.defaults[i]) {
                 continue;
             }

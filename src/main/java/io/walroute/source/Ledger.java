@@ -1,6 +1,5 @@
 package io.walroute.source;
 
-import io.walroute.change.ChangeEvent;
 import io.walroute.change.Settlement;
 import java.time.Instant;
 import java.util.ArrayDeque;
@@ -20,7 +19,7 @@ import java.util.concurrent.atomic.AtomicReference;
  *
  * <p>Nothing here is written to disk. After a crash PostgreSQL sends everything after its confirmed LSN again, so a change
  * may be handed out twice; it is never forgotten. Stop feeding when {@link #isFull()}: the ledger holds what it is given.
- * Of a change that is settled behind one that isn't, it keeps a few dozen bytes, which count for little.
+ * Of a change that is settled behind one that isn't, it keeps some hundred bytes, which count for little.
  */
 final class Ledger {
     /** So many times the limit of changes under way may be kept once most of them are settled: one slow row is no slow stream. */
@@ -78,8 +77,7 @@ final class Ledger {
     /** The commit time of the first item held, if that is a change; from any thread. */
     Instant oldestCommit() {
         Entry head = oldest;
-        Item item = head == null ? null : head.item;
-        return item == null || item.change() == null ? null : item.change().timestamp();
+        return head == null ? null : head.committedAt;
     }
 
     /** Forgets the settled prefix. Returns its last item that has a mark, or null if there is none. */
@@ -129,11 +127,9 @@ final class Ledger {
     }
 
     /** By two clocks, the server's and this machine's: never negative, and no better than they agree. */
-    private static long nanosSince(ChangeEvent change) {
+    private static long nanosSince(Instant then) {
         Instant now = Instant.now();
-        long nanos = (now.getEpochSecond() - change.timestamp().getEpochSecond()) * 1_000_000_000L
-                + now.getNano()
-                - change.timestamp().getNano();
+        long nanos = (now.getEpochSecond() - then.getEpochSecond()) * 1_000_000_000L + now.getNano() - then.getNano();
         return Math.max(0, nanos);
     }
 
@@ -146,11 +142,14 @@ final class Ledger {
         private final Hold routeHold = new OneHold();
         private final long receivedNanos;
         private final long committedNanos;
+        /** Null if it is no change. */
+        private final Instant committedAt;
 
         private Entry(Item item) {
             this.item = item;
             receivedNanos = item.change() == null ? 0 : System.nanoTime();
-            committedNanos = item.change() == null ? 0 : receivedNanos - nanosSince(item.change());
+            committedAt = item.change() == null ? null : item.change().timestamp();
+            committedNanos = committedAt == null ? 0 : receivedNanos - nanosSince(committedAt);
         }
 
         @Override

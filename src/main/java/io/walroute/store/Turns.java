@@ -7,7 +7,7 @@ import java.time.Duration;
  * finds it taken as long as one transaction follows the other. A command must get through all the same.
  *
  * <p>While little is queued, the lock is left alone a fifth of the time, by a short rest after each transaction: whoever asks gets it
- * soon, and what gathers meanwhile costs one transaction, and one flush of the disk, less. More would be felt: the next frame of a
+ * within a few tries, and what gathers meanwhile costs one transaction, and one flush of the disk, less. More would be felt: the next frame of a
  * row waits for the one before. A writer that is busy all the same stands still once in {@link #TURN}, so long that everybody has
  * asked.
  */

@@ -52,7 +52,8 @@ public class PostgresChangeRecordEmitter extends RelationalChangeRecordEmitter<P
             TableId tableId,
             ReplicationMessage message) {
         super(partition, offset, clock, config);
-        if (message != null && message.shouldSchemaBeSynchronized()) {
+        // One that is passed over, of a table that Debezium leaves out, says nothing of columns.
+        if (message != null && !message.isSkippedMessage() && message.shouldSchemaBeSynchronized()) {
             throw new IllegalStateException("only pgoutput's messages are understood");
         }
         this.message = message;
