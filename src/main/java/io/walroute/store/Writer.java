@@ -29,9 +29,6 @@ final class Writer {
     /** As many as keep a transaction of audit rows at some 60 ms on this project's bench. */
     private static final int MOST_WRITES = 4000;
 
-    /** Fewer are worth waiting a little for more to come. */
-    private static final int FEW_WRITES = 100;
-
     private static final Duration FIRST_BACKOFF = Duration.ofMillis(100);
     private static final Duration LONGEST_BACKOFF = Duration.ofSeconds(5);
     private static final Logger LOG = LoggerFactory.getLogger(Store.class);
@@ -110,7 +107,7 @@ final class Writer {
 
     private void letOthersIn(long heldSinceNanos) {
         if (database.isSqlite() && closeAsked.getCount() > 0) {
-            long rest = turns.restAfter(heldSinceNanos, System.nanoTime(), queue.size() < FEW_WRITES);
+            long rest = turns.restAfter(heldSinceNanos, System.nanoTime(), queue.size());
             awaitClose(rest);
         }
     }
