@@ -63,10 +63,8 @@ public final class AuditLog {
         this.store = store;
         sqlite = store.isSqlite();
         // SQLite takes the event's UTF-8 bytes as they are: decoding them only to encode them again costs a tenth.
-        // OR FAIL spares it a journal of its own for each statement: a failed one ends in a rollback in any case.
         insert = new Store.Insert(
-                "INSERT " + (sqlite ? "OR FAIL " : "")
-                        + "INTO audit_log (event_id, xid, lsn, committed_at, schema_name, table_name, operation, key, event)"
+                "INSERT INTO audit_log (event_id, xid, lsn, committed_at, schema_name, table_name, operation, key, event)"
                         + " VALUES",
                 "(?, ?, ?, ?, ?, ?, ?, ?, " + (sqlite ? "CAST(? AS TEXT)" : "?::json") + ")",
                 "ON CONFLICT (event_id) DO NOTHING");

@@ -18,7 +18,7 @@ public final class ChangeContext implements AutoCloseable {
         MDC.put("table", event.qualifiedTable());
         MDC.put("keyHash", keyHash(event.keyText()));
         MDC.put("eventId", event.id());
-        MDC.put("lsn", event.lsn().toString());
+        MDC.put("lsn", event.lsnText());
         MDC.put("route", route);
         return new ChangeContext();
     }

@@ -485,21 +485,16 @@ public final class Service implements AutoCloseable {
 
     /** Each hand-over copies a change's headers: maps that share what they can, not sorted ones that fold case. */
     private void shareHeaders(Properties p) {
-        String caseInsensitive = "camel.main.case-insensitive-headers";
-        p.setProperty(caseInsensitive, "false");
-        if (settings.camel().keySet().stream().map(String::valueOf).noneMatch(key -> isSame(key, caseInsensitive))) {
-            main.addMainListener(new MainListenerSupport() {
-                @Override
-                public void beforeConfigure(BaseMainSupport of) {
-                    of.getCamelContext().getCamelContextExtension().setHeadersMapFactory(new SharedHeadersFactory());
+        p.setProperty("camel.main.case-insensitive-headers", "false");
+        main.addMainListener(new MainListenerSupport() {
+            @Override
+            public void afterConfigure(BaseMainSupport of) {
+                CamelContext camel = of.getCamelContext();
+                if (!camel.isCaseInsensitiveHeaders()) { // somebody may have set it otherwise
+                    camel.getCamelContextExtension().setHeadersMapFactory(new SharedHeadersFactory());
                 }
-            });
-        }
-    }
-
-    /** Camel takes {@code caseInsensitiveHeaders} for the same. */
-    private static boolean isSame(String key, String other) {
-        return key.replace("-", "").equalsIgnoreCase(other.replace("-", ""));
+            }
+        });
     }
 
     /** Camel's own checks of routes and consumers say less than ours, and are DOWN for what an operator paused. */

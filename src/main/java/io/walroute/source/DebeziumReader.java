@@ -98,14 +98,21 @@ final class DebeziumReader {
         this.excluded = excluded;
     }
 
+    /** An item's mark: what of its record is needed to confirm it. Thousands may wait for a slow change before them. */
+    record Mark(Map<String, ?> partition, Map<String, ?> offset) {
+        private Mark(SourceRecord record) {
+            this(record.sourcePartition(), record.sourceOffset());
+        }
+    }
+
     /** Empty for a record that has nothing to say by itself (the first half of a key change, an excluded table). */
-    Optional<Item> read(SourceRecord record, Object mark) throws SQLException {
+    Optional<Item> read(SourceRecord record) throws SQLException {
         if (!(record.value() instanceof Struct value)) {
-            return Optional.of(Item.boundary(Item.Kind.TICK, mark, position(record)));
+            return Optional.of(Item.boundary(Item.Kind.TICK, new Mark(record), position(record)));
         }
         Shape shape = shape(value.schema());
         if (shape.op == null) {
-            return Optional.of(Item.boundary(boundary(value), mark, position(record)));
+            return Optional.of(Item.boundary(boundary(value), new Mark(record), position(record)));
         }
         String operation = (String) value.get(shape.op);
         SkipRule skip = skips.isEmpty() || operation.equals("m") ? null : skip(value.getStruct("source"));
@@ -113,7 +120,7 @@ final class DebeziumReader {
             return skipped(skip, record, value, operation);
         }
         return operation.equals("m")
-                ? Optional.of(message(value, mark, position(record)))
+                ? Optional.of(message(value, new Mark(record), position(record)))
                 : Optional.ofNullable(change(record, value, operation));
     }
 
@@ -228,7 +235,7 @@ final class DebeziumReader {
         return "END".equals(value.getString("status")) ? Item.Kind.END : Item.Kind.BEGIN;
     }
 
-    private static Item message(Struct value, Object mark, Lsn position) {
+    private static Item message(Struct value, Mark mark, Lsn position) {
         Struct message = value.getStruct("message");
         Object content = message.get("content");
         byte[] bytes;

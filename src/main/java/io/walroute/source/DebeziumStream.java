@@ -166,13 +166,13 @@ final class DebeziumStream implements ChangeStream {
     private List<Item> items(List<SourceRecord> records) throws SQLException {
         List<Item> items = new ArrayList<>(records.size());
         for (SourceRecord record : records) {
-            reader.read(record, new Mark(record)).ifPresent(items::add);
+            reader.read(record).ifPresent(items::add);
         }
         return items;
     }
 
     private static void confirm(Item item, Position position, PostgresConnectorTask task) throws InterruptedException {
-        if (item.mark() instanceof Mark mark) {
+        if (item.mark() instanceof DebeziumReader.Mark mark) {
             position.reached(mark);
             task.commit();
         }
@@ -201,18 +201,11 @@ final class DebeziumStream implements ChangeStream {
         }
     }
 
-    /** What of a record is needed to confirm it: thousands may wait for a slow change before them. */
-    private record Mark(Map<String, ?> partition, Map<String, ?> offset) {
-        Mark(SourceRecord record) {
-            this(record.sourcePartition(), record.sourceOffset());
-        }
-    }
-
     /** Where the task reads what may be confirmed: nothing at its start, then what was confirmed last. */
     private static final class Position implements SourceTaskContext, OffsetStorageReader {
-        private volatile Mark newest;
+        private volatile DebeziumReader.Mark newest;
 
-        void reached(Mark mark) {
+        void reached(DebeziumReader.Mark mark) {
             newest = mark;
         }
 
@@ -234,8 +227,8 @@ final class DebeziumStream implements ChangeStream {
         @Override
         @SuppressWarnings("unchecked")
         public <T> Map<String, Object> offset(Map<String, T> partition) {
-            Mark mark = newest;
-            return mark == null || !mark.partition.equals(partition) ? null : (Map<String, Object>) mark.offset;
+            DebeziumReader.Mark mark = newest;
+            return mark == null || !mark.partition().equals(partition) ? null : (Map<String, Object>) mark.offset();
         }
 
         @Override

@@ -76,9 +76,10 @@ final class SqliteDatabase extends Database {
             // Every 64 MB instead of 4: pages of that index change many times over before they go to the file, once.
             statement.execute("PRAGMA wal_autocheckpoint=" + CHECKPOINT_BYTES / PAGE_BYTES);
             if (writesRows) {
-                // An index by an expression makes SQLite keep, for each statement of several rows, how pages were
-                // before:
-                // in a file, that is twice what the WAL gets. Not for DDL, which sorts a whole table there.
+                // An index by an expression (the audit log has two) makes SQLite keep a journal for each statement of
+                // several
+                // rows, whatever OR says: in a file, that is twice what the WAL gets. Not for DDL, which sorts whole
+                // tables.
                 statement.execute("PRAGMA temp_store=MEMORY");
             }
             connection.setAutoCommit(false);

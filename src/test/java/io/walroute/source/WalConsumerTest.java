@@ -75,6 +75,7 @@ class WalConsumerTest {
                 .isEqualTo(
                         ChronoUnit.MICROS.between(Instant.EPOCH, changes.get(2).timestamp()));
         assertThat(source.get("sequence")).as("what README says is left out").isNull();
+        assertThat(source.get("snapshot")).isEqualTo("false");
         await().atMost(Duration.ofSeconds(5)).until(rig::hasConfirmedAll);
         await().until(() -> rig.consumer().status().state() == WalStatus.State.STREAMING);
     }

@@ -7,8 +7,9 @@ import org.apache.kafka.connect.data.Schema;
 import org.apache.kafka.connect.data.Struct;
 
 /**
- * What Debezium says of a change's origin, without {@code sequence}, whose two positions it writes as JSON for each change, and
- * without {@code snapshot}, since there is none. Stands in Debezium's package for what it reads is visible there only.
+ * What Debezium says of a change's origin, without {@code sequence}, whose two positions it writes as JSON for each change;
+ * {@code snapshot} keeps its default, false, since there is none. Stands in Debezium's package for what it reads is visible there
+ * only.
  */
 public class BareSourceInfoStructMaker extends PostgresSourceInfoStructMaker {
     private String version;
